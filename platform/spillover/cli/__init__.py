@@ -1,0 +1,1 @@
+"""The `spillover` command: one file a command. Nothing heavy is imported before it is needed."""

@@ -1,0 +1,107 @@
+"""What `spillover explain` shows. Pure functions, as in tables.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from .grid import Grid, status
+from .text import age, ago, clock, dollars, plain
+
+Row = Mapping[str, Any]
+
+
+def explain_view(explained: Row, now: float) -> RenderableType:
+    """Why a job waits, or runs where it does: the newest sentence, every offer, all decisions, all attempts."""
+    decisions, offers, attempts = (explained.get(k) or [] for k in ("decisions", "offers", "attempts"))
+    newest = max(decisions, key=lambda d: float(d["at"]), default=None)
+    parts: list[RenderableType] = [_headline(explained["job"], newest), Text(), _job_facts(explained["job"], now)]
+    for title, rows, table in (
+        ("Ways to run it", offers, offers_table),
+        ("Decisions", decisions, decisions_table),
+        ("Attempts", attempts, attempts_table),
+    ):
+        if rows:
+            parts += [Text(), Text(title, style="bold"), table(rows, now)]
+    return Group(*parts)
+
+
+def offers_table(offers: Sequence[Row], now: float) -> RenderableType:  # noqa: ARG001  # all tables are called alike
+    """Every way to run a job: the chosen one marked, then what could be taken by cost, then what is out and why."""
+    table = Grid(
+        " ",
+        "POOL",
+        "NODE TYPE",
+        "MARKET",
+        ">NODES",
+        ">$/HOUR",
+        ">STARTS IN",
+        ">RUNS",
+        ">COST",
+        "OUT BECAUSE",
+        drop=("$/HOUR", "MARKET", "RUNS", "STARTS IN"),
+    )
+    for offer in sorted(offers, key=lambda o: (not o.get("chosen"), bool(o.get("out")), float(o.get("cost_usd") or 0))):
+        table.add(
+            "✔" if offer.get("chosen") else "",
+            *(plain(offer.get(k)) for k in ("pool", "node_type", "market", "nodes")),
+            dollars(offer.get("price_usd_per_hour")),
+            age(offer.get("start_delay_s")),
+            age(offer.get("runtime_s")),
+            dollars(offer.get("cost_usd")),
+            plain(offer["out"]) if offer.get("out") else "",
+            style="bold green" if offer.get("chosen") else "dim" if offer.get("out") else "",
+        )
+    return table
+
+
+def decisions_table(decisions: Sequence[Row], now: float) -> RenderableType:
+    """What was decided, oldest first."""
+    table = Grid("WHEN", "AGE", "VERDICT", "POLICY", "UNTIL", "WHY", drop=("AGE", "POLICY", "UNTIL"))
+    for d in sorted(decisions, key=lambda d: float(d["at"])):
+        verdict = status(d.get("verdict"), " " + plain(d["pool"]) if d.get("pool") else "")
+        policy, until, why = plain(d.get("policy")), clock(d.get("until")), plain(d.get("sentence"))
+        table.add(clock(d["at"]), age(now - d["at"]), verdict, policy, until, why)
+    return table
+
+
+def attempts_table(attempts: Sequence[Row], now: float) -> RenderableType:
+    """Runs of a job, first one first."""
+    table = Grid("ATTEMPT", "POOL", "STATUS", "OUTCOME", "STARTED", ">RAN", "MESSAGE", drop=("STARTED", "STATUS"))
+    for a in attempts:
+        ran = None if a.get("started_at") is None else (a.get("ended_at") or now) - a["started_at"]
+        name, pool, message = (plain(a.get(k)) for k in ("attempt_id", "pool", "message"))
+        table.add(
+            name,
+            pool,
+            status(a.get("status")),
+            status(a.get("outcome")),
+            clock(a.get("started_at")),
+            age(ran),
+            message,
+        )
+    return table
+
+
+def _headline(job: Row, newest: Row | None) -> Text:
+    sentence = newest["sentence"] if newest else job.get("message") or "Nothing was decided about it yet."
+    return Text.assemble((plain(job["submission_id"]), "bold"), " ", status(job.get("status")), ": ", plain(sentence))
+
+
+def _job_facts(job: Row, now: float) -> Text:
+    facts = {
+        "submitted": f"{clock(job.get('submitted_at'))} by {plain(job.get('user'))} for team {plain(job.get('team'))}",
+        "needs": f"{plain(job.get('demand'))} (from {plain(job.get('demand_source'))})",
+        "was seen to use": job.get("observed"),
+        "over-use": job.get("overuse"),
+        "waited": age(job.get("wait_s")),
+        "ran": age(job["runtime_s"]) if job.get("runtime_s") is not None else None,
+        "expected start": ago(job["expected_start_at"], now) if job.get("expected_start_at") else None,
+        "ended": clock(job["ended_at"]) if job.get("ended_at") else None,
+        "exit code": job.get("exit_code"),
+        "error": job.get("error_type"),
+    }
+    return Text("\n".join(f"{name}: {plain(value)}" for name, value in facts.items() if value is not None))

@@ -1,0 +1,43 @@
+"""The command line. Entry point: `spillover.cli.main:app`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from .cost import cost
+from .events import events
+from .explain import explain
+from .fence import fence
+from .fold import fold
+from .pools import pools
+from .queue import queue
+from .up import up
+
+app = typer.Typer(
+    name="spillover",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="One queue in front of every Ray cluster that a team owns or rents. "
+    "Submit with `ray job submit`; ask here why a job waits and what it costs.",
+)
+
+for _command in (up, queue, explain, pools, cost, events, fold, fence):
+    app.command()(_command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"spillover {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _spillover(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """Options of the whole program; its help is the app's."""

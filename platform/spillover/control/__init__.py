@@ -1,0 +1,1 @@
+"""Accepts work, moves it one step at a time, raises and folds pools."""

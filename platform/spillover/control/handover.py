@@ -1,0 +1,67 @@
+"""Hands an attempt to its pool: packages first, then the job, under an id that makes a repeat harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, Outcome, SubmitRequest
+from ..domain.pool import PoolState
+from ..errors import PoolRefused, PoolUnreachable
+from .core import SYSTEM, Core
+from .endings import Endings
+from .links import Links
+from .packages import RAY_LIMIT_BYTES, Packages, package_uris
+
+
+class Handover:
+    """From COMMITTED to HANDED."""
+
+    def __init__(self, core: Core, packages: Packages, endings: Endings, links: Links) -> None:
+        self._core = core
+        self._packages = packages
+        self._endings = endings
+        self._links = links
+
+    async def hand(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
+        """Give the attempt to its pool. A retry after a crash finds that the id exists and goes on."""
+        # Noted before the pool can know of it: from here on the attempt may be running there
+        attempt = replace(attempt, session_name=state.session_name)
+        await self._core.db(self._core.store.update_attempt, attempt, job, token)
+        try:
+            await self._send(job, attempt)
+        except PoolUnreachable:
+            return  # it may or may not have arrived: the next step tries the same again
+        except PoolRefused as error:
+            await self._endings.end(job, attempt, Outcome.FAILED, str(error), token)
+            return
+        handed = replace(attempt, status=AttemptStatus.HANDED)
+        started = replace(job, status=JobStatus.STARTING, message=f"Starts on pool {attempt.pool}.")
+        event = self._core.event(SYSTEM, job.submission_id, f"handed to pool {attempt.pool} as {attempt.attempt_id}")
+        await self._core.db(self._core.store.update_attempt, handed, started, token, event)
+
+    async def _send(self, job: Job, attempt: Attempt) -> None:
+        cluster = self._core.pools[attempt.pool].cluster
+        swapped: dict[str, str] = {}
+        for uri in package_uris(job.request.runtime_env):
+            path = self._packages.path(job.user, uri)
+            if not path.exists():
+                raise PoolRefused(f"package {uri} is gone from the package folder; submit the job again")
+            if path.stat().st_size > RAY_LIMIT_BYTES:
+                swapped[uri] = self._links.make(job.user, uri)
+            elif not await cluster.has_package(uri):
+                await cluster.put_package(uri, path)
+        await cluster.submit(attempt.attempt_id, _with_links(job.request, swapped))
+
+
+def _with_links(request: SubmitRequest, links: Mapping[str, str]) -> SubmitRequest:
+    """The request with packages over Ray's own limit fetched from us by signed address."""
+    if not links:
+        return request
+    env: dict[str, Any] = dict(request.runtime_env)
+    if env.get("working_dir") in links:
+        env["working_dir"] = links[env["working_dir"]]
+    if env.get("py_modules"):
+        env["py_modules"] = [links.get(uri, uri) if isinstance(uri, str) else uri for uri in env["py_modules"]]
+    return replace(request, runtime_env=env)

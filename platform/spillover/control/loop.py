@@ -1,0 +1,102 @@
+"""The control loop: looks, decides, steps, meters, over and over."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from .attempts import Attempts
+from .core import Core
+from .metering import Metering
+from .overuse import Overuse
+from .packages import Packages
+from .passes import Passes
+from .pools import Pools
+from .workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+_COLLECT_S = 300.0
+
+
+class ControlLoop:
+    """Drives everything that is not a request."""
+
+    def __init__(
+        self, core: Core, passes: Passes, attempts: Attempts, pools: Pools, packages: Packages, overuse: Overuse
+    ) -> None:
+        self._core = core
+        self._passes = passes
+        self._packages = packages
+        self._metering = Metering(core)
+        self._overuse = overuse
+        self._jobs = WorkQueue(attempts.step, core.clock, limit=16)
+        self._pools = WorkQueue(pools.step, core.clock, limit=len(core.pools) or 1)
+        self._due = {"pools": 0.0, "meter": 0.0, "collect": 0.0}
+        self._live: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        try:
+            while True:
+                await self._tick_safely()
+                await self._pause()
+        finally:
+            await self._jobs.close()
+            await self._pools.close()
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._core.wake.wait(), self._core.settings.tick_s)
+        self._core.wake.clear()
+
+    async def _tick_safely(self) -> None:
+        try:
+            await self.tick()
+        except Exception:
+            log.exception("a tick of the control loop failed; the next one follows")
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now = self._core.clock.now()
+        if now < self._due[what]:
+            return False
+        self._due[what] = now + every_s
+        return True
+
+    async def tick(self) -> None:
+        """One round. Every part is repeatable; the slow ones run beside it."""
+        if self._is_due("pools", self._core.settings.observe_s) or self._core.wake.is_set():
+            for name in self._core.pools:
+                self._pools.add(name)
+        await self._passes.run()
+        await self._step_jobs()
+        if self._is_due("meter", self._core.settings.metering_s):
+            await self._metering.run(await self._passes.snapshot())
+        if self._is_due("collect", _COLLECT_S):
+            await self._packages.collect()
+
+    async def _step_jobs(self) -> None:
+        store, db = self._core.store, self._core.db
+        attempts = {a.submission_id: a for a in await db(store.live_attempts)}
+        stopping = await db(store.stopping_jobs)
+        for submission_id in {*attempts, *stopping}:
+            self._jobs.add(submission_id)
+        live = frozenset(a.attempt_id for a in attempts.values())
+        if live != self._live:
+            # Who pays for the nodes has changed: book what was spent until now on those who paid before
+            self._live = live
+            self._due["meter"] = 0.0
+        for attempt in attempts.values():
+            job = await db(store.job, attempt.submission_id)
+            if job:
+                await self._overuse.look(job, attempt)
+
+    async def settle(self) -> None:
+        """Wait until no step is in progress. For tests and for a graceful end."""
+        await self._jobs.idle()
+        await self._pools.idle()
+
+    async def meter_now(self) -> None:
+        """Book all spend up to now."""
+        await self._metering.run(await self._passes.snapshot())

@@ -1,0 +1,1 @@
+"""The words of Spillover as frozen values. Standard library only."""

@@ -1,0 +1,50 @@
+"""Offers, verdicts, decisions: what placement says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One way to run a job: pool x node type x market x count, with what it costs and how long it takes.
+
+    `out` is empty for an offer that could be taken, else the reason why not.
+    """
+
+    pool: str
+    node_type: str
+    market: str
+    nodes: int
+    price_usd_per_hour: float
+    start_delay_s: float | None
+    runtime_s: float
+    cost_usd: float
+    out: str = ""
+    chosen: bool = False
+
+
+class Verdict(StrEnum):
+    """WAIT for room, or TAKE an offer."""
+
+    WAIT = "wait"
+    TAKE = "take"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided for one job at one moment, with one plain sentence that says why."""
+
+    submission_id: str
+    at: float
+    verdict: Verdict
+    sentence: str
+    reason: str
+    policy: str
+    pool: str | None = None
+    node_type: str | None = None
+    market: str | None = None
+    until: float | None = None
+    expected_start_at: float | None = None
+    offers: tuple[Offer, ...] = ()

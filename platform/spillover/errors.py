@@ -1,0 +1,107 @@
+"""Every error that Spillover raises on purpose.
+
+SpilloverError
+├── RequestError          somebody asked for something that cannot be done; `status` is the HTTP answer
+│   ├── BadRequest        400
+│   ├── Unauthenticated   401
+│   ├── Forbidden         403
+│   ├── NotFound          404
+│   ├── PackageTooLarge   413
+│   ├── DuplicateJob      500, as Ray answers
+│   └── JobNotTerminal    500, as Ray answers
+├── SettingsError         the settings file is wrong; carries every mistake found
+├── PoolError             a pool did not do what was asked of it
+│   ├── PoolUnreachable   no answer: nothing is known about what runs there
+│   ├── PoolRefused       it answered no: trying the same again will not help
+│   └── RaiseFailed       a launched pool could not be raised
+└── StaleClaim            a row was claimed by somebody else meanwhile: the write changed nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SpilloverError(Exception):
+    """Base of all errors raised on purpose. Its text is fit to be shown to a user."""
+
+
+class RequestError(SpilloverError):
+    """A request that cannot be done.
+
+    `text` is what the client is shown, `status` the HTTP status it gets.
+    """
+
+    status = 400
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class BadRequest(RequestError):
+    """The request is malformed, or asks for what no pool can do."""
+
+
+class Unauthenticated(RequestError):
+    """No token was sent."""
+
+    status = 401
+
+
+class Forbidden(RequestError):
+    """The token is unknown, or does not allow this."""
+
+    status = 403
+
+
+class NotFound(RequestError):
+    """The thing named in the request does not exist."""
+
+    status = 404
+
+
+class PackageTooLarge(RequestError):
+    """An upload is over the limit of the settings."""
+
+    status = 413
+
+
+class DuplicateJob(RequestError):
+    """The submission id is taken. Ray answers 500 here, and its clients expect that."""
+
+    status = 500
+
+
+class JobNotTerminal(RequestError):
+    """A job that has not ended cannot be deleted. Ray answers 500 here."""
+
+    status = 500
+
+
+class SettingsError(SpilloverError):
+    """The settings are wrong. `mistakes` holds one line for each mistake."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(mistakes))
+
+
+class PoolError(SpilloverError):
+    """A pool did not do what was asked of it."""
+
+
+class PoolUnreachable(PoolError):
+    """The pool did not answer: what runs there is unknown."""
+
+
+class PoolRefused(PoolError):
+    """The pool answered no: asking again will not help."""
+
+
+class RaiseFailed(PoolError):
+    """A launched pool could not be raised."""
+
+
+class StaleClaim(SpilloverError):
+    """The row was claimed by somebody else meanwhile: this write changed nothing."""

@@ -1,0 +1,1 @@
+"""Entries: what was spent, by job, team, pool and market."""

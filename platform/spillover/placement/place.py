@@ -1,0 +1,212 @@
+"""decide(snapshot, policy): for every queued job, run it now and where, or wait and why.
+
+The jobs are taken in order. A job that fits an owned pool now, without delaying the first one blocked there, starts.
+Any other is shown to the policy with the cheapest rented offer, and bursts or waits. Room that a job takes is gone
+for those after it.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Container
+from dataclasses import replace
+from typing import NamedTuple
+
+from ..domain.decision import Decision, Offer, Verdict
+from . import sentences
+from .asks import Ask, Asks, Fit, Quote, cheapest
+from .codes import Reason
+from .eligibility import refusals
+from .lane import Lane
+from .offers import all_offers, offer_of
+from .ordering import grand_total, held_shares, in_order
+from .policies.base import Context, Judgement, Policy
+from .snapshot import QueuedJob, Snapshot
+from .waiting import Home, home_of, no_offer, with_offer, without_offer
+
+__all__ = ["decide", "offers_for", "refusals"]
+
+
+def decide(snapshot: Snapshot, policy: Policy, *, explain: Container[str] = ()) -> tuple[Decision, ...]:
+    """One decision for each queued job: first those that are in turn, in that order, then those held back.
+
+    Pure: the same snapshot and policy give the same decisions. All offers are listed for jobs that are placed and for
+    those whose submission id is in `explain`.
+    """
+    return _Pass(snapshot, policy, explain).run()
+
+
+def offers_for(job: QueuedJob, snapshot: Snapshot, policy: Policy) -> tuple[Offer, ...]:
+    """Every pool and node type for this job, at its turn in the queue; the chosen one is marked."""
+    jobs = tuple(other for other in snapshot.jobs if other.submission_id != job.submission_id)
+    decisions = decide(replace(snapshot, jobs=(*jobs, job)), policy, explain=(job.submission_id,))
+    return next(d.offers for d in decisions if d.submission_id == job.submission_id)
+
+
+class _Choice(NamedTuple):
+    """One way to run a job now, at its price; for a rented one also what waiting costs, and both compared in words."""
+
+    fit: Fit
+    quote: Quote
+    offer: Offer
+    baseline_cost_usd: float | None = None
+    compared: str = ""
+
+
+class _Pass:
+    """One run through the queue."""
+
+    def __init__(self, snapshot: Snapshot, policy: Policy, explain: Container[str]) -> None:
+        self._snapshot = snapshot
+        self._now = snapshot.at
+        self._policy = policy
+        self._explain = explain
+        self._asks = Asks([Lane(view, snapshot.at) for view in snapshot.pools])
+        self._ask: dict[str, Ask] = {}
+        self._ahead: list[float] = []
+        self._rented: dict[tuple[Ask | Fit, float], _Choice | None] = {}
+        self._nothing: dict[Ask, str] = {}
+
+    def run(self) -> tuple[Decision, ...]:
+        """Decide for all jobs."""
+        turns, held = [], []
+        for job in self._snapshot.jobs:
+            self._ask[job.submission_id] = ask = self._asks.of(job)
+            decision = self._hold_back(job, ask)
+            if decision is None:
+                turns.append(job)
+            else:
+                held.append(decision)
+        return (*(self._decide(job) for job in self._in_order(turns)), *held)
+
+    def _in_order(self, jobs: list[QueuedJob]) -> list[QueuedJob]:
+        total = grand_total(self._snapshot.pools)
+        shares = {ask: ask.total.dominant_share(total) for ask in self._asks}
+        held = held_shares(self._snapshot.pools, total)
+        return in_order(jobs, held, lambda job: shares[self._ask[job.submission_id]])
+
+    def _hold_back(self, job: QueuedJob, ask: Ask) -> Decision | None:
+        """Jobs that are not in turn: they take no room and are not counted as waiting for it."""
+        if job.not_before > self._now:
+            at = sentences.clock(job.not_before, self._now)
+            text = sentences.waits_at_all(f"its last attempt was lost, and the next one is due at {at}")
+            return self._wait(job, Reason.BACKOFF, text, job.not_before, offers=self._offers(job))
+        if not ask.baseline and not ask.burst:
+            text = sentences.waits_at_all("no pool can run it", *(fit.why for fit in ask.fits))
+            return self._wait(job, Reason.NEVER_FITS, text, offers=self._offers(job))
+        return None
+
+    def _offers(self, job: QueuedJob) -> tuple[Offer, ...]:
+        """All offers, if somebody asked."""
+        if job.submission_id not in self._explain:
+            return ()
+        return all_offers(job, self._ask[job.submission_id], None)
+
+    def _decide(self, job: QueuedJob) -> Decision:
+        ask = self._ask[job.submission_id]
+        owned = None if ask.full else self._owned(job, ask)
+        if owned is not None:
+            return self._take(job, ask, owned, Reason.FITS_BASELINE, sentences.runs_now(job, owned.offer))
+        home = home_of(ask)
+        rented = self._cheapest_rented(job, ask, home) if ask.renters else None
+        # Room that is free but refused: `start_now` marks every pool without room as full.
+        behind = None if ask.full else next(fit for fit in ask.starters if not fit.full)
+        if rented is None:
+            reason, text = without_offer(home, ask, behind, self._now, self._no_offer(job, ask))
+            return self._queue(job, home, reason, text, None)
+        judged = self._policy.judge(job, self._context(rented, home))
+        if judged.burst:
+            return self._burst(job, ask, rented, judged)
+        code, text = with_offer(home, behind, self._now, rented.compared, judged)
+        return self._queue(job, home, code, text, judged.until)
+
+    def _owned(self, job: QueuedJob, ask: Ask) -> _Choice | None:
+        """The cheapest owned way to start now; the pool named first in the settings decides between equals."""
+        found = [(fit, q) for fit in ask.starters if not fit.full and (q := fit.start_now(job.runtime_s))]
+        if not found:
+            ask.full = all(fit.full for fit in ask.starters)
+            return None
+        fit, quote = min(found, key=lambda f: f[1].price.cost(job.runtime_s))
+        return _Choice(fit, quote, offer_of(quote, fit.lane.pool.name, job.runtime_s))
+
+    def _cheapest_rented(self, job: QueuedJob, ask: Ask, home: Home | None) -> _Choice | None:
+        """The same for all jobs of a kind, run time and home, until somebody rents."""
+        key = (home.fit if home else ask, job.runtime_s)
+        if key not in self._rented:
+            self._rented[key] = self._compare_rented(job, ask, home)
+        return self._rented[key]
+
+    def _compare_rented(self, job: QueuedJob, ask: Ask, home: Home | None) -> _Choice | None:
+        found = [(fit, cheapest(quotes, job.runtime_s)) for fit in ask.renters if (quotes := fit.quotes())]
+        if not found:
+            return None
+        fit, quote = min(found, key=lambda f: (f[1].price.cost(job.runtime_s), f[1].delay_s))
+        offer = offer_of(quote, fit.lane.pool.name, job.runtime_s)
+        cost = home.fit.idle_cost(job.runtime_s) if home else None
+        return _Choice(fit, quote, offer, cost, sentences.dearer(offer, cost))
+
+    def _context(self, rented: _Choice, home: Home | None) -> Context:
+        if home is None:
+            return Context(self._now, rented.offer, None, None, self._ahead, baseline=False)
+        wait_s = None if home.start_at is None else home.start_at - self._now
+        return Context(self._now, rented.offer, wait_s, rented.baseline_cost_usd, self._ahead)
+
+    def _no_offer(self, job: QueuedJob, ask: Ask) -> str:
+        if ask not in self._nothing:
+            self._nothing[ask] = no_offer(job, ask)
+        return self._nothing[ask]
+
+    def _burst(self, job: QueuedJob, ask: Ask, rented: _Choice, judged: Judgement) -> Decision:
+        text = sentences.bursts(job, rented.offer, judged.sentence)
+        self._rented.clear()
+        self._nothing.clear()
+        return self._take(job, ask, rented, judged.reason, text)
+
+    def _take(self, job: QueuedJob, ask: Ask, choice: _Choice, reason: str, text: str) -> Decision:
+        offer = choice.offer
+        offers = all_offers(job, ask, offer)
+        choice.fit.lane.take(choice.quote.plan, job.runtime_s)
+        return Decision(
+            submission_id=job.submission_id,
+            at=self._now,
+            verdict=Verdict.TAKE,
+            sentence=text,
+            reason=str(reason),
+            policy=self._policy.name,
+            pool=offer.pool,
+            node_type=offer.node_type,
+            market=offer.market,
+            expected_start_at=self._now + choice.quote.delay_s,
+            offers=offers,
+        )
+
+    def _queue(self, job: QueuedJob, home: Home | None, reason: str, text: str, until: float | None) -> Decision:
+        """The job waits, ahead of those after it."""
+        offers = self._offers(job)
+        insort(self._ahead, job.submitted_at)
+        if home is None:
+            return self._wait(job, reason, text, until, offers=offers)
+        home.fit.wait(job)
+        return self._wait(job, reason, text, until, start_at=home.start_at, offers=offers)
+
+    def _wait(
+        self,
+        job: QueuedJob,
+        reason: str,
+        text: str,
+        until: float | None = None,
+        *,
+        start_at: float | None = None,
+        offers: tuple[Offer, ...] = (),
+    ) -> Decision:
+        return Decision(
+            submission_id=job.submission_id,
+            at=self._now,
+            verdict=Verdict.WAIT,
+            sentence=text,
+            reason=str(reason),
+            policy=self._policy.name,
+            until=until,
+            expected_start_at=start_at,
+            offers=offers,
+        )

@@ -1,0 +1,90 @@
+"""What people read: one plain sentence for a decision, with dollars where money is compared."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from functools import lru_cache
+
+from ..domain.decision import Offer
+from ..domain.resources import Demand
+from .forecast import UNKNOWN, span
+from .snapshot import QueuedJob
+
+_DAY_S = 86_400
+
+
+def usd(amount: float) -> str:
+    """Dollars with as many digits as the amount needs: `$1,204.50`, `$0.41`, `$0.0031`."""
+    size = abs(amount)
+    if size >= 0.01 or size == 0:
+        return f"${amount:,.2f}"
+    if size < 0.0001:
+        return "under $0.0001"
+    return f"${amount:.{1 - math.floor(math.log10(size))}f}"
+
+
+def clock(at: float, now: float) -> str:
+    """Time of day in UTC, rounded up to the second: `14:32:10 UTC`; with its date from 12 hours away on."""
+    if at - now < _DAY_S / 2:
+        return _clock(math.ceil(at))
+    return f"{datetime.fromtimestamp(math.ceil(at), UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+@lru_cache(maxsize=4096)
+def _clock(second: int) -> str:
+    hours, rest = divmod(second % _DAY_S, 3600)
+    minutes, seconds = divmod(rest, 60)
+    return f"{hours:02d}:{minutes:02d}:{seconds:02d} UTC"
+
+
+def runs_now(job: QueuedJob, offer: Offer) -> str:
+    """The job starts on a baseline pool."""
+    when = "now" if not offer.start_delay_s else f"in about {span(offer.start_delay_s)}"
+    room = f"{wanted(job.demand)} is free there"
+    return f"Runs on {offer.pool} {when}: {room}, {usd(offer.cost_usd)} for {_run_time(job)}."
+
+
+def bursts(job: QueuedJob, offer: Offer, why: str) -> str:
+    """The job takes a rented offer."""
+    nodes = f"{offer.node_type} x{offer.nodes}" if offer.nodes else "its head alone"
+    price = f"{nodes} at {usd(offer.price_usd_per_hour)}/h"
+    starts = f"starts in about {span(offer.start_delay_s)}" if offer.start_delay_s else "starts now"
+    assumed = f" ({job.runtime_source})" if job.runtime_source.startswith(UNKNOWN) else ""
+    return f"Bursts to {offer.pool}: {why}; cheapest offer {price}, about {usd(offer.cost_usd)}{assumed}, {starts}."
+
+
+def waits(pool: str, *clauses: str) -> str:
+    """The job waits for a baseline pool; empty clauses are left out."""
+    return f"Waits for {pool}: {'; '.join(filter(None, clauses))}."
+
+
+def waits_at_all(*clauses: str) -> str:
+    """The job waits, for no pool in particular."""
+    return f"Waits: {'; '.join(filter(None, clauses))}."
+
+
+def starts_in(wait_s: float | None) -> str:
+    """When a start is expected."""
+    if wait_s is None:
+        return "no start is in sight while other work holds its nodes"
+    return f"expected to start in about {span(wait_s)}" if wait_s >= 1 else "expected to start at any moment"
+
+
+def dearer(offer: Offer, baseline_cost_usd: float | None) -> str:
+    """What bursting costs against waiting."""
+    if baseline_cost_usd is None:
+        return f"bursting to {offer.pool} would cost {usd(offer.cost_usd)}"
+    more = offer.cost_usd - baseline_cost_usd
+    return f"bursting to {offer.pool} would cost {usd(abs(more))} {'more' if more >= 0 else 'less'}"
+
+
+def wanted(demand: Demand) -> str:
+    """The demand, or the driver's slot if it asks for nothing."""
+    text = str(demand)
+    return "a driver slot" if text == "nothing" else text
+
+
+def _run_time(job: QueuedJob) -> str:
+    about = f"about {span(job.runtime_s)}"
+    return f"{about} ({job.runtime_source})" if job.runtime_source.startswith(UNKNOWN) else about

@@ -1,0 +1,69 @@
+"""Queue, pools and prices at one instant: all that placement ever sees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..domain.job import Hints
+from ..domain.pool import Node, Pool, PoolStatus, Usage
+from ..domain.resources import Demand
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """A job that waits. `runtime_s` is the expected run time, `runtime_source` says where that comes from."""
+
+    submission_id: str
+    user: str
+    team: str
+    priority: int
+    submitted_at: float
+    demand: Demand
+    hints: Hints
+    runtime_s: float
+    runtime_source: str
+    not_before: float = 0.0
+    may_burst: bool = True
+
+
+@dataclass(frozen=True)
+class LiveWork:
+    """A job's live attempt on a pool. `ends_at` is when it is expected to end, `demand` what it is charged for.
+
+    `node_type` is the type that the attempt was decided for: nodes that it still needs come out of that type's cap.
+    """
+
+    submission_id: str
+    team: str
+    demand: Demand
+    ends_at: float
+    node_type: str | None = None
+
+
+@dataclass(frozen=True)
+class PoolView:
+    """A pool as seen now.
+
+    `nodes` are its live nodes (heads too), `usage` what is held on them: `owner` is a submission id, or None for
+    foreign use. `max_new_nodes` counts workers by node type that may still be added. `ready_at` is when a pool that
+    is being raised is expected to answer. `blocked` says why nothing may be placed there now ("" if it may).
+    """
+
+    pool: Pool
+    status: PoolStatus
+    nodes: tuple[Node, ...] = ()
+    usage: tuple[Usage, ...] = ()
+    work: tuple[LiveWork, ...] = ()
+    max_new_nodes: Mapping[str, int] = field(default_factory=dict, hash=False)
+    ready_at: float | None = None
+    blocked: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One instant, immutable. `at` is Unix seconds."""
+
+    at: float
+    jobs: tuple[QueuedJob, ...]
+    pools: tuple[PoolView, ...]

@@ -1,0 +1,287 @@
+"""What the outside must satisfy: clocks, clusters, launchers, stores. Adapters implement these."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from .domain.decision import Decision
+from .domain.job import Attempt, Job, JobStatus, SubmitRequest
+from .domain.money import LedgerEntry, PaidNode
+from .domain.pool import Observation, PoolState
+from .domain.provider import ProviderNode, Raised
+from .domain.resources import Demand
+
+
+class Clock(Protocol):
+    """Time as Unix seconds, and waiting. Tests turn it by hand."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True)
+class ClusterVersion:
+    """Who answers at an address: a restarted head has another `session_name`."""
+
+    ray_version: str
+    session_name: str
+
+
+@dataclass(frozen=True)
+class ClusterJob:
+    """What a pool's Ray says about one of our attempts. Status is Ray's own word, times Unix seconds."""
+
+    status: str
+    message: str = ""
+    error_type: str | None = None
+    start_at: float | None = None
+    end_at: float | None = None
+    exit_code: int | None = None
+    core_job_id: str | None = None
+    driver_info: Mapping[str, str] | None = field(default=None, hash=False)
+    driver_node_id: str | None = None
+    driver_agent_http_address: str | None = None
+
+
+class Cluster(Protocol):
+    """One pool's Ray cluster over HTTP.
+
+    Every call raises PoolUnreachable when there is no answer, PoolRefused when the answer is no.
+    """
+
+    async def version(self) -> ClusterVersion:
+        """Who answers there."""
+        ...
+
+    async def has_package(self, uri: str) -> bool:
+        """Whether the cluster holds the package (and pins it for a while)."""
+        ...
+
+    async def put_package(self, uri: str, path: Path) -> None:
+        """Upload a package."""
+        ...
+
+    async def submit(self, attempt_id: str, request: SubmitRequest) -> None:
+        """Hand a job over. That the id exists already counts as done: a retry after a crash finds it there."""
+        ...
+
+    async def job(self, attempt_id: str) -> ClusterJob | None:
+        """What became of the attempt; None if the cluster does not know it."""
+        ...
+
+    async def stop(self, attempt_id: str) -> None:
+        """Ask for the attempt to end."""
+        ...
+
+    async def logs(self, attempt_id: str) -> str:
+        """All output so far."""
+        ...
+
+    def tail(self, attempt_id: str) -> AsyncIterator[str]:
+        """The output from its beginning, as it comes, until the attempt ends."""
+        ...
+
+    async def observe(self) -> Observation:
+        """Nodes and use, one look. Usage owners are attempt ids, None for foreign use."""
+        ...
+
+
+class Launcher(Protocol):
+    """Raises and folds the cluster of one launched pool."""
+
+    async def raise_cluster(self, max_workers: int, *, no_restart: bool) -> Raised:
+        """Bring the cluster up with at most this many workers. Raises RaiseFailed."""
+        ...
+
+    async def fold(self) -> Sequence[ProviderNode]:
+        """Take everything down. Returns the nodes that the provider still has: empty means gone."""
+        ...
+
+    async def nodes(self) -> Sequence[ProviderNode]:
+        """What the provider has now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a job's or pool's history: who did what, when."""
+
+    at: float
+    actor: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who sends a request."""
+
+    user: str
+    team: str
+    role: str
+
+
+class Store(Protocol):
+    """All state that must survive. Every method is one durable transaction.
+
+    Writes to a claimed job carry the claim's token; a stale token raises StaleClaim and changes nothing.
+    """
+
+    # tokens
+    def caller_of(self, token_hash: str) -> Caller | None:
+        """Who holds the token with this SHA-256 hash."""
+        ...
+
+    def add_token(self, token_hash: str, caller: Caller, at: float) -> None:
+        """Let a token in."""
+        ...
+
+    # jobs
+    def add_job(self, job: Job, event: Event) -> None:
+        """Accept a job and its audit entry. Raises DuplicateJob."""
+        ...
+
+    def job(self, submission_id: str) -> Job | None:
+        """One job."""
+        ...
+
+    def jobs(self, statuses: Sequence[JobStatus] = (), limit: int | None = None) -> list[Job]:
+        """Jobs of these statuses (all if none are given), oldest first."""
+        ...
+
+    def stopping_jobs(self) -> list[str]:
+        """Submission ids of jobs that should stop and have not ended."""
+        ...
+
+    def delete_job(self, submission_id: str) -> None:
+        """Forget a final job, its attempts and decisions. Its ledger stays."""
+        ...
+
+    def set_target_stop(self, submission_id: str, event: Event) -> bool:
+        """Ask for a job to stop. False if it had ended already."""
+        ...
+
+    def claim(self, submission_id: str, token: str, now: float, until: float) -> bool:
+        """Claim a job's row for a while. False if somebody else holds it."""
+        ...
+
+    def release(self, submission_id: str, token: str) -> None:
+        """Give a claim back."""
+        ...
+
+    def release_all(self) -> None:
+        """Drop every claim: for a sole owner that starts after a crash."""
+        ...
+
+    def update_job(self, job: Job, token: str, event: Event | None = None) -> None:
+        """Write the job's mutable fields, never its target. Raises StaleClaim."""
+        ...
+
+    def note_waits(self, decisions: Sequence[Decision]) -> None:
+        """Show on each job that still waits why it does."""
+        ...
+
+    def start_attempt(self, job: Job, attempt: Attempt, token: str, event: Event) -> None:
+        """Commit a new attempt together with its job. Raises StaleClaim."""
+        ...
+
+    def update_attempt(self, attempt: Attempt, job: Job, token: str, event: Event | None = None) -> None:
+        """Write an attempt together with its job. Raises StaleClaim."""
+        ...
+
+    def attempts(self, submission_id: str) -> list[Attempt]:
+        """A job's attempts, first one first."""
+        ...
+
+    def live_attempts(self) -> list[Attempt]:
+        """Every attempt that has not ended."""
+        ...
+
+    def latest_attempts(self) -> dict[str, Attempt]:
+        """The newest attempt of every job, by submission id."""
+        ...
+
+    def find_core_job(self, pool: str, core_job_id: str) -> str | None:
+        """The submission id whose attempt has this core job id on this pool, the newest one."""
+        ...
+
+    # what was learnt
+    def run_times(self, team: str, entrypoint: str, limit: int) -> list[float]:
+        """Run times in seconds of the newest successful jobs that are alike."""
+        ...
+
+    def observed_demand(self, team: str, entrypoint: str) -> Demand | None:
+        """What the same entrypoint was last seen to use."""
+        ...
+
+    def record_observed(self, team: str, entrypoint: str, demand: Demand, at: float) -> None:
+        """Remember what an entrypoint was seen to use."""
+        ...
+
+    # decisions and history
+    def add_decisions(self, decisions: Sequence[Decision]) -> None:
+        """Append decisions; the newest is the one shown."""
+        ...
+
+    def decisions(self, submission_id: str) -> list[Decision]:
+        """A job's decisions, oldest first."""
+        ...
+
+    def add_event(self, event: Event) -> None:
+        """Append to the history."""
+        ...
+
+    def events(self, subject: str | None = None, limit: int = 200) -> list[Event]:
+        """History, newest first."""
+        ...
+
+    # pools
+    def pool_states(self) -> dict[str, PoolState]:
+        """What is kept about each pool."""
+        ...
+
+    def save_pool(self, state: PoolState, event: Event | None = None) -> None:
+        """Write a pool's state, but for what operators set."""
+        ...
+
+    def mark_pool(self, name: str, mark: str, at: float, event: Event) -> None:
+        """Set `fenced_at` or `fold_asked_at` of a pool."""
+        ...
+
+    # packages
+    def add_package(self, tenant: str, uri: str, size_bytes: int, at: float) -> None:
+        """Record that a package is on disk."""
+        ...
+
+    def pin_package(self, tenant: str, uri: str, until: float) -> bool:
+        """Keep a package until then. False if it is not there."""
+        ...
+
+    def idle_packages(self, now: float) -> list[tuple[str, str]]:
+        """Packages (tenant, uri) that no live job refers to and no pin holds."""
+        ...
+
+    def drop_package(self, tenant: str, uri: str) -> None:
+        """Forget a package."""
+        ...
+
+    # money
+    def open_nodes(self) -> list[PaidNode]:
+        """Nodes that cost money now."""
+        ...
+
+    def record_spend(self, nodes: Sequence[PaidNode], entries: Sequence[LedgerEntry]) -> None:
+        """Move the nodes' meters and append what they cost, together."""
+        ...
+
+    def spend(self, by: Sequence[str]) -> list[Mapping[str, Any]]:
+        """Sums of the ledger in nanodollars and node-seconds, grouped by these columns of LedgerEntry."""
+        ...

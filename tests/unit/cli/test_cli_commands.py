@@ -1,0 +1,162 @@
+import subprocess
+import sys
+import time
+
+import pytest
+
+TABLES = {
+    "queue": ("GET /queue?limit=100", "a_job", ["raysubmit_1", "[b]waits[/b] for 4x{CPU:1}", "3m12s"]),
+    "pools": (
+        "GET /pools",
+        "a_pool",
+        ["onprem", "launched baseline", "CPU 3/4", "CPU 1", "1/8", "$0.3000", "$1,234.50"],
+    ),
+}
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_a_list_is_shown_as_a_table(command, spillover, api, request):
+    """`queue` and `pools` show each row's names, amounts and dollars, and markup in users' texts stays text."""
+    path, sample, expected = TABLES[command]
+    api.put(path, [request.getfixturevalue(sample)])
+    result = spillover(command)
+    assert result.exit_code == 0
+    assert [text for text in expected if text not in result.stdout] == []
+
+
+@pytest.mark.parametrize(
+    ("args", "path"),
+    [
+        (["queue"], "GET /queue?limit=100"),
+        (["pools"], "GET /pools"),
+        (["explain", "a b/c"], "GET /jobs/a%20b%2Fc/explain"),
+        (["cost", "--by", "pool, team"], "GET /cost?by=pool%2Cteam"),
+        (["events"], "GET /events?limit=200"),
+        (["events", "onprem"], "GET /events?subject=onprem&limit=200"),
+        (["fold", "onprem"], "POST /pools/onprem/fold"),
+        (["fence", "onprem"], "POST /pools/onprem/fence"),
+    ],
+)
+def test_json_is_the_answer_byte_for_byte(args, path, spillover, api):
+    """`--json` prints the API's own text, spaces and unknown fields included, and asks the path of the API."""
+    body = api.put(path, '[ {"x":1.50,  "new": "field"} ]')
+    result = spillover(*args, "--json")
+    assert (result.exit_code, result.stdout) == (0, body + "\n")
+
+
+def test_pools_can_show_nodes(spillover, api, a_pool):
+    """`pools --nodes` adds a line for every node and marks the head."""
+    api.put("GET /pools", [a_pool])
+    result = spillover("pools", "--nodes")
+    assert "ab12" in result.stdout
+    assert "worker (head)" in result.stdout
+
+
+def test_explain_tells_the_newest_decision_first(spillover, api, an_explanation):
+    """The headline is the newest sentence, the chosen offer is marked, and one that is out has its reason."""
+    api.put("GET /jobs/raysubmit_1/explain", an_explanation)
+    lines = spillover("explain", "raysubmit_1").stdout.splitlines()
+    assert lines[0] == "raysubmit_1 queued: Spill: 1 job older than 3min."
+    offers = [line.split() for line in lines if " worker " in line]
+    assert [words[:2] for words in offers] == [["✔", "cloud"], ["dear", "worker"], ["onprem", "worker"]]
+    assert offers[-1][-1] == "full"
+
+
+def test_explain_shows_decisions_over_time_and_attempts(spillover, api, an_explanation):
+    """All decisions stand in order of time, and an attempt with how it ended."""
+    api.put("GET /jobs/raysubmit_1/explain", an_explanation)
+    text = spillover("explain", "raysubmit_1").stdout
+    assert text.index("waiting is free") < text.rindex("Spill: 1 job")
+    assert "the node went away" in text
+    assert "uses 6 CPU, declared 4" in text
+
+
+def test_explain_of_a_job_without_decisions_shows_its_message(spillover, api, a_job):
+    """A job that nothing was decided about yet is explained by its message, without empty tables."""
+    api.put(
+        "GET /jobs/raysubmit_1/explain", {"job": a_job, "decisions": [], "offers": [], "attempts": [], "events": []}
+    )
+    text = spillover("explain", "raysubmit_1").stdout
+    assert text.startswith("raysubmit_1 queued: [b]waits[/b] for 4x{CPU:1} on onprem")
+    assert "Attempts" not in text
+
+
+def test_cost_sums_up(spillover, api):
+    """`cost` shows the rows with the kind of use, their sum, and what the nodes cost altogether."""
+    rows = [
+        {"pool": "onprem", "node_seconds": 3600, "usd": 0.2, "kind": "job"},
+        {"pool": "onprem", "node_seconds": 60, "usd": 0.01, "kind": "idle"},
+    ]
+    api.put(
+        "GET /cost?by=pool", {"by": ["pool"], "rows": rows, "total_usd": 0.21, "node_total_usd": 0.22, "as_of": 0.0}
+    )
+    text = spillover("cost").stdout
+    assert "$0.2100" in text
+    assert "1h01m" in text
+    assert "All nodes together cost $0.2200 until 1970-01-01 00:00:00Z." in text
+
+
+def test_cost_by_an_unknown_column_is_a_usage_error(spillover):
+    """A column that does not exist is refused with exit code 2, and the known ones are named."""
+    result = spillover("cost", "--by", "pool,colour")
+    assert result.exit_code == 2
+    assert "colour" in result.stderr
+    assert "market" in result.stderr
+
+
+def test_events_stand_in_order_of_time(spillover, api):
+    """The API's newest-first history is shown as a log, with who did what."""
+    event = {"actor": "ann", "subject": "pool:onprem", "at": 10.0}
+    api.put("GET /events?limit=200", [event | {"text": "second"}, event | {"text": "first"}])
+    text = spillover("events").stdout
+    assert text.index("first") < text.index("second")
+    assert "1970-01-01 00:00:10Z" in text
+
+
+@pytest.mark.parametrize("command", ["fold", "fence"])
+def test_an_order_is_confirmed_in_the_servers_words(command, spillover, api):
+    """`fold` and `fence` post, show the server's message if it has one, and never ask without a terminal."""
+    api.put(f"POST /pools/onprem/{command}", {"message": "done as told"})
+    assert spillover(command, "onprem").stdout == "done as told\n"
+    api.put(f"POST /pools/onprem/{command}", {})
+    assert spillover(command, "onprem").stdout.startswith("onprem: ")
+
+
+def test_a_server_with_nothing_to_tell_gets_a_sentence(spillover, api):
+    """Empty lists are told in words, not as an empty table."""
+    for command, path in (("queue", "queue?limit=100"), ("pools", "pools"), ("events", "events?limit=200")):
+        api.put(f"GET /{path}", [])
+        assert spillover(command).stdout.strip().endswith(".")
+
+
+def test_a_list_that_was_cut_is_said_to_be(spillover, api, a_job):
+    """As many rows as were asked for may be not all: stderr says so, stdout stays the list."""
+    api.put("GET /queue?limit=1", [a_job])
+    assert spillover("queue", "--limit", "1").stderr == "Only 1 are shown; --limit takes more.\n"
+
+
+def test_help_and_version_start_fast_and_without_ray():
+    """`spillover --version` and `--help` answer in half a second and import neither Ray, pydantic nor aiohttp."""
+    code = "import sys; from spillover.cli.main import app; app(['{}'], standalone_mode=False); print(*sys.modules)"
+    for option in ("--version", "--help"):
+        best = 9.0
+        for _ in range(3):
+            before = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-c", code.format(option)], capture_output=True, text=True, check=True
+            )
+            best = min(best, time.perf_counter() - before)
+        loaded = {name.partition(".")[0] for name in done.stdout.split()}
+        assert loaded.isdisjoint({"ray", "pydantic", "omegaconf", "aiohttp", "sqlalchemy", "requests"})
+        assert best < 0.5
+
+
+def test_every_command_explains_itself(bare):
+    """Each command stands in the program's help, and has a help of its own."""
+    from spillover.cli.main import app
+
+    names = [c.name or c.callback.__name__ for c in app.registered_commands]
+    assert {"up", "pools", "queue", "explain", "cost", "fence", "fold", "events"} <= set(names)
+    for name in names:
+        assert f"Usage: spillover {name}" in bare(name, "--help").stdout
+        assert f" {name} " in bare("--help").stdout

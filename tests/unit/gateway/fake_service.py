@@ -1,0 +1,192 @@
+"""A small in-memory JobService, and a real server around it."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import dataclasses
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from spillover.domain.job import Attempt, Job, JobStatus, JobView, SubmitRequest
+from spillover.domain.job import Hints as NoHints
+from spillover.domain.resources import Demand
+from spillover.errors import DuplicateJob, JobNotTerminal, NotFound, PackageTooLarge
+from spillover.gateway.app import build_app
+from spillover.gateway.server import GatewayServer
+from spillover.ports import Caller
+
+ALICE = {"Authorization": "Bearer alice-token"}
+BOB = {"Authorization": "Bearer bob-token"}
+_CALLERS = {
+    "alice-token": Caller(user="alice", team="search", role="user"),
+    "bob-token": Caller(user="bob", team="search", role="user"),
+}
+
+
+def make_job(submission_id: str = "j1", **changes: Any) -> Job:
+    job = Job(
+        submission_id=submission_id,
+        request=SubmitRequest(entrypoint="python train.py"),
+        user="alice",
+        team="search",
+        priority=0,
+        demand=Demand(),
+        demand_source="defaults",
+        hints=NoHints(),
+        submitted_at=1000.5,
+    )
+    return dataclasses.replace(job, **changes)
+
+
+class FakeService:
+    """Jobs in a dict; followed logs are fed by `say` and ended by `end` or `fail`."""
+
+    def __init__(self) -> None:
+        self.views: dict[str, JobView] = {}
+        self.requests: dict[str, SubmitRequest] = {}
+        self.packages: dict[str, bytes] = {}
+        self.max_package = 10_000_000
+        self.chunk_sizes: builtins.list[int] = []
+        self.broken_uploads = 0
+        self.asked: builtins.list[tuple[Any, ...]] = []
+        self.is_ready = True
+        self.error: Exception | None = None
+        self.finished_tails: builtins.list[str] = []
+        self._lines: dict[str, asyncio.Queue[str | Exception | None]] = {}
+
+    # what the tests do
+    def add(self, job: Job, attempt: Attempt | None = None) -> None:
+        self.views[job.submission_id] = JobView(job, attempt)
+
+    def say(self, submission_id: str, what: str | Exception | None) -> None:
+        self._queue(submission_id).put_nowait(what)
+
+    def finish(self, submission_id: str, status: JobStatus = JobStatus.SUCCEEDED) -> None:
+        view = self.views[submission_id]
+        self.add(dataclasses.replace(view.job, status=status), view.attempt)
+        self.say(submission_id, None)
+
+    def _queue(self, submission_id: str) -> asyncio.Queue[str | Exception | None]:
+        return self._lines.setdefault(submission_id, asyncio.Queue())
+
+    # JobService
+    async def caller_of(self, token: str) -> Caller | None:
+        return _CALLERS.get(token)
+
+    def version(self) -> Mapping[str, str]:
+        return {"version": "4", "ray_version": "2.60.0", "ray_commit": "spillover", "session_name": "s1"}
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    async def submit(self, caller: Caller, submission_id: str | None, request: SubmitRequest) -> str:
+        accepted = submission_id or f"raysubmit_{len(self.views)}"
+        if accepted in self.views:
+            raise DuplicateJob(
+                f"Job with submission_id {accepted} already exists. Please use a different submission_id."
+            )
+        self.add(make_job(accepted, request=request, user=caller.user))
+        return accepted
+
+    async def get(self, caller: Caller, any_id: str) -> JobView:
+        if self.error:
+            raise self.error
+        for view in self.views.values():
+            core = view.attempt and view.attempt.core_job_id
+            if any_id == view.job.submission_id or (core and any_id == f"{view.attempt.pool}:{core}"):
+                return view
+        raise NotFound(f"Job {any_id} does not exist")
+
+    async def list(self, caller: Caller) -> Sequence[JobView]:
+        return tuple(self.views.values())
+
+    async def stop(self, caller: Caller, any_id: str) -> bool:
+        view = await self.get(caller, any_id)
+        self.add(dataclasses.replace(view.job, status=JobStatus.STOPPED), view.attempt)
+        return not view.job.status.final
+
+    async def delete(self, caller: Caller, any_id: str) -> bool:
+        job = (await self.get(caller, any_id)).job
+        if not job.status.final:
+            raise JobNotTerminal(f"Attempted to delete job '{any_id}', but it is in a non-terminal state PENDING.")
+        del self.views[job.submission_id]
+        return True
+
+    async def logs(self, caller: Caller, any_id: str) -> str:
+        await self.get(caller, any_id)
+        return "hello\nwörld\n"
+
+    async def tail(self, caller: Caller, any_id: str) -> AsyncIterator[str]:
+        try:
+            while (item := await self._queue(any_id).get()) is not None:
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self.finished_tails.append(any_id)
+
+    async def package_exists(self, caller: Caller, uri: str) -> bool:
+        return uri in self.packages
+
+    async def put_package(self, caller: Caller, uri: str, chunks: AsyncIterator[bytes], size_hint: int | None) -> None:
+        if (size_hint or 0) > self.max_package:
+            raise PackageTooLarge(f"Package {uri} has {size_hint} bytes; the limit is {self.max_package}")
+        kept = b""
+        try:
+            async for chunk in chunks:
+                self.chunk_sizes.append(len(chunk))
+                kept += chunk
+                if len(kept) > self.max_package:
+                    raise PackageTooLarge(f"Package {uri} is over the limit of {self.max_package} bytes")
+        except Exception:
+            self.broken_uploads += 1
+            raise
+        self.packages[uri] = kept
+
+    async def queue(self, caller: Caller, limit: int) -> builtins.list[dict[str, Any]]:
+        self.asked.append(("queue", caller.user, limit))
+        return [{"submission_id": "j1"}]
+
+    async def pools(self, caller: Caller) -> builtins.list[dict[str, Any]]:
+        return [{"name": "onprem"}]
+
+    async def explain(self, caller: Caller, any_id: str) -> dict[str, Any]:
+        return {"submission_id": (await self.get(caller, any_id)).job.submission_id, "offers": []}
+
+    async def cost(self, caller: Caller, by: Sequence[str]) -> dict[str, Any]:
+        self.asked.append(("cost", tuple(by)))
+        return {"rows": []}
+
+    async def events(self, caller: Caller, subject: str | None, limit: int) -> builtins.list[dict[str, Any]]:
+        self.asked.append(("events", subject, limit))
+        return []
+
+    async def fence(self, caller: Caller, pool: str) -> str:
+        return f"{pool} is fenced"
+
+    async def fold(self, caller: Caller, pool: str) -> str:
+        return f"{pool} will fold"
+
+
+@asynccontextmanager
+async def serving(service: FakeService, **options: Any) -> AsyncIterator[GatewayServer]:
+    """The gateway on a free port of the loopback."""
+    server = GatewayServer(build_app(service, **options))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def asking(
+    service: FakeService, headers: Mapping[str, str] = ALICE, **options: Any
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a gateway, as Alice unless told."""
+    async with serving(service, **options) as server, aiohttp.ClientSession(server.url, headers=headers) as client:
+        yield client
