@@ -91,7 +91,7 @@ def _fill_type(
 def _max_nodes(cluster: dict[str, Any], type_name: str) -> int:
     """Ray's rules: the head's type has no workers unless it says so, the others as many as the whole cluster."""
     whole = _count(cluster.get("max_workers"), _RAY_MAX_WORKERS)
-    default = whole
+    default = 0 if type_name == cluster.get("head_node_type") else whole
     return min(whole, _count(_mapping(cluster["available_node_types"][type_name]).get("max_workers"), default))
 
 

@@ -17,6 +17,7 @@ from .logs import LogRelay
 from .outcome import RAY_FINAL, outcome_of
 
 _STOP_AGAIN_S = 5.0
+_OUTPUT_WAIT_S = 60.0
 
 
 class Attempts:
@@ -122,6 +123,9 @@ class Attempts:
 
     async def _final(self, job: Job, attempt: Attempt, seen: ClusterJob, token: str) -> None:
         whole = await self._relay.finish(attempt)
+        ended_s = self._core.clock.now() - (seen.end_at or 0.0)
+        if not whole and ended_s < _OUTPUT_WAIT_S:
+            return  # the next step asks again: an ended job whose output is missing helps nobody
         attempt = replace(attempt, log_whole=whole, ended_at=seen.end_at)
         outcome, message = outcome_of(seen), seen.message
         if outcome is Outcome.STOPPED and self._over_time(job, attempt):

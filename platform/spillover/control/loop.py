@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 
+from ..domain.decision import Verdict
 from .attempts import Attempts
 from .core import Core
 from .metering import Metering
@@ -66,10 +67,12 @@ class ControlLoop:
 
     async def tick(self) -> None:
         """One round. Every part is repeatable; the slow ones run beside it."""
-        if self._is_due("pools", self._core.settings.observe_s) or self._core.wake.is_set():
+        if self._is_due("pools", self._core.settings.observe_s):
             for name in self._core.pools:
                 self._pools.add(name)
-        await self._passes.run()
+        for decision in await self._passes.run():
+            if decision.verdict is Verdict.TAKE and decision.pool:
+                self._pools.add(decision.pool)
         await self._step_jobs()
         if self._is_due("meter", self._core.settings.metering_s):
             await self._metering.run(await self._passes.snapshot())

@@ -195,7 +195,7 @@ class Pools:
         if not live and (state.fold_asked_at or 0) > state.since:
             await self._begin_fold(state, "asked for by an operator")
             return
-        if live or self._foreign(runtime):
+        if live or self._foreign(runtime, live):
             if state.idle_since is not None:
                 await self._save(replace(state, idle_since=None))
         elif state.idle_since is None:
@@ -204,8 +204,9 @@ class Pools:
             await self._begin_fold(state, f"idle for {now - state.idle_since:.0f} s")
 
     @staticmethod
-    def _foreign(runtime: PoolRuntime) -> bool:
-        return runtime.seen is not None and any(u.owner is None for u in runtime.seen.usage)
+    def _foreign(runtime: PoolRuntime, live: list[Attempt]) -> bool:
+        ours = {attempt.attempt_id for attempt in live}
+        return runtime.seen is not None and any(u.owner not in ours for u in runtime.seen.usage)
 
     async def _renew(self, runtime: PoolRuntime, state: PoolState) -> PoolState:
         now, lease_s = self._core.clock.now(), runtime.pool.lease_s

@@ -154,7 +154,8 @@ class Views:
 
     async def events(self, subject: str | None, limit: int) -> list[dict[str, Any]]:
         """History, newest first."""
-        events = await self._core.db(self._core.store.events, subject, limit)
+        name = f"pool:{subject}" if subject in self._core.pools else subject
+        events = await self._core.db(self._core.store.events, name, limit)
         return [dataclasses.asdict(event) for event in events]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from ..domain.job import JobView
-from .web import caller_of, from_browser, json_answer, read_json_bytes, service_of
+from .web import caller_of, from_browser, json_answer, named, read_json_bytes, service_of
 from .wire import job_details, parse_submit
 
 
@@ -36,7 +36,7 @@ async def list_jobs(request: web.Request) -> web.Response:
 
 async def get_job(request: web.Request) -> web.Response:
     """`GET /api/jobs/ID`."""
-    view = await service_of(request).get(caller_of(request), _any_id(request))
+    view = await service_of(request).get(caller_of(request), named(request, "any_id"))
     return json_answer(_details(request, view))
 
 
@@ -48,20 +48,16 @@ def _details(request: web.Request, view: JobView) -> dict[str, Any]:
 
 async def stop_job(request: web.Request) -> web.Response:
     """`POST /api/jobs/ID/stop`."""
-    stopped = await service_of(request).stop(caller_of(request), _any_id(request))
+    stopped = await service_of(request).stop(caller_of(request), named(request, "any_id"))
     return json_answer({"stopped": stopped})
 
 
 async def delete_job(request: web.Request) -> web.Response:
     """`DELETE /api/jobs/ID`."""
-    deleted = await service_of(request).delete(caller_of(request), _any_id(request))
+    deleted = await service_of(request).delete(caller_of(request), named(request, "any_id"))
     return json_answer({"deleted": deleted})
 
 
 async def get_logs(request: web.Request) -> web.Response:
     """`GET /api/jobs/ID/logs`."""
-    return json_answer({"logs": await service_of(request).logs(caller_of(request), _any_id(request))})
-
-
-def _any_id(request: web.Request) -> str:
-    return request.match_info["any_id"]
+    return json_answer({"logs": await service_of(request).logs(caller_of(request), named(request, "any_id"))})

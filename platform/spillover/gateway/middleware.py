@@ -41,10 +41,10 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def _http_error(request: web.Request, error: web.HTTPException) -> web.StreamResponse:
     if isinstance(error, web.HTTPNotFound):
-        return text_answer(f"Nothing is at {request.path}. Spillover serves:\n{_served(request.app)}", 404)
+        return text_answer(f"Nothing is at {request.rel_url.raw_path}. Spillover serves:\n{_served(request.app)}", 404)
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
-        text = f"{request.method} is not allowed at {request.path}; allowed: {allowed}"
+        text = f"{request.method} is not allowed at {request.rel_url.raw_path}; allowed: {allowed}"
         return text_answer(text, error.status, {"Allow": allowed})
     if error.status >= 400:
         return text_answer(error.text or error.reason, error.status)
@@ -68,7 +68,8 @@ def _client_left(request: web.Request, error: Exception) -> bool:
 
 def _unexpected(request: web.Request, error: Exception) -> web.Response:
     reference = uuid.uuid4().hex[:8]
-    log.error("%s %s failed, reference %s", request.method, request.path, reference, exc_info=error)
+    # The raw path: a decoded one may hold line breaks, and write lines of its own into the log.
+    log.error("%s %s failed, reference %s", request.method, request.rel_url.raw_path, reference, exc_info=error)
     return text_answer(f"Something went wrong inside Spillover. The server's log says more under {reference}", 500)
 
 
@@ -90,6 +91,6 @@ def _token(request: web.Request) -> str:
     if not header:
         raise Unauthenticated(MISSING_TOKEN)
     scheme, _, token = header.partition(" ")
-    if scheme != "Bearer" or not token.strip():
+    if scheme != "Bearer" or not token.strip() or not token.isascii():
         raise Forbidden(WRONG_TOKEN)
     return token.strip()

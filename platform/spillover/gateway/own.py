@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from .web import caller_of, json_answer, limit_of, query_of, service_of
+from .web import caller_of, json_answer, limit_of, named, query_of, service_of
 
 
 async def health(request: web.Request) -> web.Response:
@@ -28,7 +28,7 @@ async def pools(request: web.Request) -> web.Response:
 async def explain(request: web.Request) -> web.Response:
     """`GET jobs/ID/explain`."""
     query_of(request, ())
-    return json_answer(await service_of(request).explain(caller_of(request), request.match_info["any_id"]))
+    return json_answer(await service_of(request).explain(caller_of(request), named(request, "any_id")))
 
 
 async def cost(request: web.Request) -> web.Response:
@@ -47,9 +47,9 @@ async def events(request: web.Request) -> web.Response:
 
 async def fence(request: web.Request) -> web.Response:
     """`POST pools/NAME/fence`."""
-    return json_answer({"message": await service_of(request).fence(caller_of(request), request.match_info["pool"])})
+    return json_answer({"message": await service_of(request).fence(caller_of(request), named(request, "pool"))})
 
 
 async def fold(request: web.Request) -> web.Response:
     """`POST pools/NAME/fold`."""
-    return json_answer({"message": await service_of(request).fold(caller_of(request), request.match_info["pool"])})
+    return json_answer({"message": await service_of(request).fold(caller_of(request), named(request, "pool"))})

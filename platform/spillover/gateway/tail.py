@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from aiohttp import WSMsgType, web
 
 from ..errors import SpilloverError
-from .web import caller_of, service_of, text_answer
+from .web import caller_of, named, service_of, text_answer
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,10 @@ class Tails:
 
     @contextmanager
     def watch(self, transport: asyncio.Transport) -> Iterator[None]:
-        """Count a stream as open."""
+        """Count a stream as open, unless the server began to shut down while it was upgraded."""
         self._open.add(transport)
+        if self.closing:
+            transport.abort()
         try:
             yield
         finally:
@@ -55,7 +57,7 @@ TAILS: web.AppKey[Tails] = web.AppKey("tails", Tails)
 
 async def tail_logs(request: web.Request) -> web.StreamResponse:
     """`GET /api/jobs/ID/logs/tail`, upgraded to a web socket."""
-    tails, service, any_id = request.app[TAILS], service_of(request), request.match_info["any_id"]
+    tails, service, any_id = request.app[TAILS], service_of(request), named(request, "any_id")
     await service.get(caller_of(request), any_id)  # a 404 can only be said before the upgrade
     if tails.closing:
         return text_answer("Spillover is shutting down; try again soon", 503)

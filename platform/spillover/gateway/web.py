@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..errors import BadRequest, PackageTooLarge
+from ..errors import BadRequest, NotFound, PackageTooLarge
 from ..ports import Caller
 from .service import JobService
 
@@ -28,6 +28,14 @@ def service_of(request: web.Request) -> JobService:
 def caller_of(request: web.Request) -> Caller:
     """Who sent the request, as the auth middleware found."""
     return request[CALLER]
+
+
+def named(request: web.Request, what: str) -> str:
+    """What a path names, such as `any_id`. What no store could hold is not there."""
+    name = request.match_info[what]
+    if not name.isprintable():  # NUL and half surrogate pairs among others
+        raise NotFound(f"{name!a} does not exist")
+    return name
 
 
 def json_answer(body: Any, status: int = 200) -> web.Response:
@@ -55,11 +63,13 @@ _TOO_LARGE = f"The request's body is over {MAX_JSON_BYTES} bytes. Put large inpu
 
 def query_of(request: web.Request, known: tuple[str, ...]) -> dict[str, str]:
     """The query, refusing what would be silently ignored."""
-    for name in request.query:
+    for name, value in request.query.items():
+        if not value.isprintable():
+            raise BadRequest(f"The query parameter {name!a} holds what is no text")
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-            raise BadRequest(f"Unknown query parameter '{name}'; {hint}")
+            raise BadRequest(f"Unknown query parameter {name!a}; {hint}")
     return dict(request.query)
 
 

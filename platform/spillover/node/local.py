@@ -5,7 +5,7 @@ Used from a cluster YAML, with a plain `ray up`:
     provider:
       type: external
       module: spillover.node.local.LocalNodeProvider
-      root: ~/.spillover/local   # state, tokens, node folders. Short: socket paths have a limit of 107 bytes
+      root: ~/.spillover         # state, tokens, node folders. With cluster_name 36 characters at most, for sockets
       port_base: 31000           # this and the next 399 ports are the cluster's, below the ephemeral range
       net: "127.0.11"            # one loopback address a node; another network for another cluster
       capacity: 3                # optional: most workers, then InsufficientCapacity
@@ -148,7 +148,7 @@ class LocalNodeProvider(NodeProvider):  # type: ignore[misc]  # Ray has no types
 
     def _add(self, nodes: dict[str, LocalNode], tags: dict[str, str], *, is_head: bool) -> str:
         node_id = f"n{secrets.token_hex(4)}"
-        self._layout.node_dir(node_id).mkdir(mode=0o700, parents=True)
+        self._layout.tmp_dir(node_id).mkdir(mode=0o700, parents=True)
         now = time.time()
         ip = self._free_ip(nodes, is_head=is_head)
         nodes[node_id] = LocalNode(ip, dict(tags), RUNNING, now, now + self._boot_delay_s)

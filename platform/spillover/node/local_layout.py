@@ -41,7 +41,7 @@ _PASSED = frozenset({"PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "LA
 _PASSED |= {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"}
 _PASSED |= {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
 _SOCKET_PATH_MAX = 107
-_SESSION_SOCKET = "/session_2026-01-01_00-00-00_000000_0000000/sockets/plasma_store_10"
+_SESSION_SOCKET = "/session_2026-01-01_00-00-00_000000_0000000/sockets/dash_MetricsHead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,9 @@ class Layout:
     def node_dir(self, node_id: str) -> Path:
         return self.folder / node_id
 
+    def tmp_dir(self, node_id: str) -> Path:
+        return self.node_dir(node_id) / "tmp"
+
     def node_mark(self, node_id: str) -> Mark:
         return Mark(NODE_MARK, self.node_dir(node_id))
 
@@ -112,6 +115,7 @@ class Layout:
         here = {
             "PYTHONPATH": os.pathsep.join(places),
             "HOME": str(self.node_dir(node_id)),
+            "TMPDIR": str(self.tmp_dir(node_id)),  # the dashboard leaves folders in it that nobody else removes
             NODE_MARK: str(self.node_dir(node_id)),
             CLUSTER_MARK: str(self.folder),
             "SPILLOVER_NODE_IP": ip,

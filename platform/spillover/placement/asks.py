@@ -195,7 +195,8 @@ class Fit:
 class Ask:
     """One kind of job: the same demand and constraints, so the same answer of every pool.
 
-    `starters` and `renters` are the owned and rented pools that may take it now; `full` says that no starter has room.
+    `starters` and `renters` are the owned and rented pools that may take it now; `full` says that no starter has room,
+    `hopeless` that no pool can ever run it.
     """
 
     def __init__(self, number: int, job: QueuedJob, lanes: Sequence[Lane]) -> None:
@@ -205,6 +206,7 @@ class Ask:
         able = [fit for fit in self.fits if not fit.why]
         self.baseline = tuple(fit for fit in able if not fit.lane.burst)
         self.burst = tuple(fit for fit in able if fit.lane.burst)
+        self.hopeless = not able
         self.starters = tuple(fit for fit in self.baseline if not fit.lane.closed)
         self.full = not self.starters
         self.renters = tuple(fit for fit in self.burst if not fit.lane.closed)

@@ -95,20 +95,22 @@ class Line:
     def join(self, key: int, pack: Pack, runtime_s: float, share: float) -> Start | None:
         """Put a job at the end of the line; returns its start as long as the line is played out one by one.
 
-        Behind that, the pool is taken to work off `share` x `runtime_s` of itself a second.
+        Behind that, a job is taken to hold the whole pool for `share` x `runtime_s` seconds. Only the first start
+        stays as it is: later ones share their state with the line.
         """
         if self._joined >= EXACT:
             self._tail_s += share * runtime_s
             return None
         start = self._look(key, pack)
-        if start is not None:
-            kept = replace(start, state=start.state.copy())
-            self._state = start.state
-            heapq.heappush(self._state.ends, (start.at + runtime_s, next(self._tie), start.plan.takes))
-            self._joined += 1
-            self._seen.clear()
-            return kept
-        return None
+        if start is None:
+            return None
+        # The first start is kept as a reservation, so it must not move on with the line.
+        kept = start if self._joined else replace(start, state=start.state.copy())
+        self._state = start.state
+        heapq.heappush(self._state.ends, (start.at + runtime_s, next(self._tie), start.plan.takes))
+        self._joined += 1
+        self._seen.clear()
+        return kept
 
     def occupy(self, plan: Plan, end: float) -> None:
         """Note a job that starts now, ahead of all who wait, and runs until `end`."""

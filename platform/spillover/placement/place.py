@@ -72,11 +72,10 @@ class _Pass:
         turns, held = [], []
         for job in self._snapshot.jobs:
             self._ask[job.submission_id] = ask = self._asks.of(job)
-            decision = self._hold_back(job, ask)
-            if decision is None:
-                turns.append(job)
+            if job.not_before > self._now or ask.hopeless:
+                held.append(self._hold_back(job, ask))
             else:
-                held.append(decision)
+                turns.append(job)
         return (*(self._decide(job) for job in self._in_order(turns)), *held)
 
     def _in_order(self, jobs: list[QueuedJob]) -> list[QueuedJob]:
@@ -85,16 +84,14 @@ class _Pass:
         held = held_shares(self._snapshot.pools, total)
         return in_order(jobs, held, lambda job: shares[self._ask[job.submission_id]])
 
-    def _hold_back(self, job: QueuedJob, ask: Ask) -> Decision | None:
+    def _hold_back(self, job: QueuedJob, ask: Ask) -> Decision:
         """Jobs that are not in turn: they take no room and are not counted as waiting for it."""
         if job.not_before > self._now:
             at = sentences.clock(job.not_before, self._now)
             text = sentences.waits_at_all(f"its last attempt was lost, and the next one is due at {at}")
             return self._wait(job, Reason.BACKOFF, text, job.not_before, offers=self._offers(job))
-        if not ask.baseline and not ask.burst:
-            text = sentences.waits_at_all("no pool can run it", *(fit.why for fit in ask.fits))
-            return self._wait(job, Reason.NEVER_FITS, text, offers=self._offers(job))
-        return None
+        text = sentences.waits_at_all("no pool can run it", *(fit.why for fit in ask.fits))
+        return self._wait(job, Reason.NEVER_FITS, text, offers=self._offers(job))
 
     def _offers(self, job: QueuedJob) -> tuple[Offer, ...]:
         """All offers, if somebody asked."""
@@ -182,31 +179,23 @@ class _Pass:
 
     def _queue(self, job: QueuedJob, home: Home | None, reason: str, text: str, until: float | None) -> Decision:
         """The job waits, ahead of those after it."""
-        offers = self._offers(job)
+        offers = self._offers(job) if job.submission_id in self._explain else ()
         insort(self._ahead, job.submitted_at)
         if home is None:
-            return self._wait(job, reason, text, until, offers=offers)
+            return self._wait(job, reason, text, until, None, offers)
         home.fit.wait(job)
-        return self._wait(job, reason, text, until, start_at=home.start_at, offers=offers)
+        return self._wait(job, reason, text, until, home.start_at, offers)
 
-    def _wait(
+    def _wait(  # called 10,000 times in a pass, and names cost time
         self,
         job: QueuedJob,
         reason: str,
         text: str,
         until: float | None = None,
-        *,
         start_at: float | None = None,
         offers: tuple[Offer, ...] = (),
     ) -> Decision:
+        name, now = self._policy.name, self._now
         return Decision(
-            submission_id=job.submission_id,
-            at=self._now,
-            verdict=Verdict.WAIT,
-            sentence=text,
-            reason=str(reason),
-            policy=self._policy.name,
-            until=until,
-            expected_start_at=start_at,
-            offers=offers,
+            job.submission_id, now, Verdict.WAIT, text, str(reason), name, None, None, None, until, start_at, offers
         )

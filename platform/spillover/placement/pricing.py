@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,8 +68,8 @@ def _node(index: int, plan: Plan, rooms: Sequence[Room]) -> tuple[NodeType | Non
 def main_type(plan: Plan, rooms: Sequence[Room]) -> tuple[NodeType | None, int]:
     """The node type that most of the gang runs on, and how many nodes the gang runs on in all."""
     used = {index for index, _ in plan.takes}
-    types = [rooms[i].type if i < len(rooms) else plan.opened[i - len(rooms)] for i in sorted(used)]
-    by_name = {t.name: t for t in types if t is not None}
-    counts = Counter(t.name for t in types if t is not None)
-    name = max(counts, key=lambda n: counts[n], default=None)
-    return (by_name[name] if name is not None else None), counts.total()
+    found = [rooms[i].type if i < len(rooms) else plan.opened[i - len(rooms)] for i in sorted(used)]
+    types = {t.name: t for t in found if t is not None}
+    names = [t.name for t in found if t is not None]
+    most = max(types, key=names.count, default=None)
+    return (None if most is None else types[most]), len(names)

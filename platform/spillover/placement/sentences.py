@@ -54,9 +54,11 @@ def bursts(job: QueuedJob, offer: Offer, why: str) -> str:
     return f"Bursts to {offer.pool}: {why}; cheapest offer {price}, about {usd(offer.cost_usd)}{assumed}, {starts}."
 
 
-def waits(pool: str, *clauses: str) -> str:
+def waits(pool: str, outlook: str, renting: str, policy: str = "") -> str:
     """The job waits for a baseline pool; empty clauses are left out."""
-    return f"Waits for {pool}: {'; '.join(filter(None, clauses))}."
+    if policy:
+        return f"Waits for {pool}: {outlook}; {renting}; {policy}."
+    return f"Waits for {pool}: {outlook}; {renting}." if renting else f"Waits for {pool}: {outlook}."
 
 
 def waits_at_all(*clauses: str) -> str:

@@ -45,7 +45,7 @@ def without_offer(home: Home | None, ask: Ask, behind: Fit | None, now: float, r
     """The job has no owned room, and nothing can be rented for it (`renting` says why)."""
     if home is None:
         return (Reason.NO_ROOM if ask.renters else Reason.POOL_BLOCKED), sentences.waits_at_all(renting)
-    text = sentences.waits(home.fit.lane.pool.name, *_home_clauses(home, behind, now), renting)
+    text = sentences.waits(home.fit.lane.pool.name, _outlook(home, behind, now), renting)
     if behind is not None:
         return Reason.BEHIND_FIRST, text
     return (Reason.WAITS_BASELINE if ask.starters or ask.renters else Reason.POOL_BLOCKED), text
@@ -55,16 +55,16 @@ def with_offer(home: Home | None, behind: Fit | None, now: float, compared: str,
     """The job has no owned room, and the policy would rather wait than pay (`compared` says how much)."""
     if home is None:
         return judged.reason, sentences.waits_at_all(judged.sentence, compared)
-    text = sentences.waits(home.fit.lane.pool.name, *_home_clauses(home, behind, now), compared, judged.sentence)
+    text = sentences.waits(home.fit.lane.pool.name, _outlook(home, behind, now), compared, judged.sentence)
     return (judged.reason if behind is None else Reason.BEHIND_FIRST), text
 
 
-def _home_clauses(home: Home, behind: Fit | None, now: float) -> tuple[str, ...]:
+def _outlook(home: Home, behind: Fit | None, now: float) -> str:
+    """What can be said of the pool that the job waits for."""
     lane = home.fit.lane
     starts = sentences.starts_in(None if home.start_at is None else home.start_at - now)
     if lane.closed:
-        return (f"it {lane.closed}", "" if home.start_at is None else starts)
+        return f"it {lane.closed}" if home.start_at is None else f"it {lane.closed}; {starts}"
     if behind is None:
-        return (starts,)
-    first = behind.lane.reserved_for
-    return (f"it would fit {behind.lane.pool.name} now but delay {first}, which is ahead", starts)
+        return starts
+    return f"it would fit {behind.lane.pool.name} now but delay {behind.lane.reserved_for}, which is ahead; {starts}"

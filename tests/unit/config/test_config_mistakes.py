@@ -103,6 +103,14 @@ def test_what_was_overridden_is_blamed_on_the_override(folder):
     ]
 
 
+def test_a_list_that_was_overridden_is_no_longer_the_files(folder):
+    """A wrong item of a list from the command line is not blamed on the line of the list that it replaced."""
+    folder.change("role: baseline", "role: baseline\n    provides: [internet]")
+    assert folder.mistakes("pools.onprem.provides=[[x]]") == [
+        "command line: pools.onprem.provides.0: value '['x']': must be text (quote it)"
+    ]
+
+
 @pytest.mark.parametrize("item", ["tick", "=3", "tick={", "teams.x=[["])
 def test_an_override_that_is_none_is_told(item, folder):
     """What is not key=value with a YAML value is named, and stops nothing else from being checked."""

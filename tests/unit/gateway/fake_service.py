@@ -75,6 +75,7 @@ class FakeService:
 
     # JobService
     async def caller_of(self, token: str) -> Caller | None:
+        token.encode()  # the real one hashes it
         return _CALLERS.get(token)
 
     def version(self) -> Mapping[str, str]:

@@ -1,5 +1,6 @@
 """The HTTP face as any HTTP client sees it."""
 
+import asyncio
 import dataclasses
 import inspect
 import io
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from fake_service import ALICE, BOB, FakeService, asking, make_job
+from fake_service import ALICE, BOB, FakeService, asking, make_job, serving
 
 from spillover.domain.job import JobStatus, SubmitRequest
 from spillover.errors import PoolRefused, PoolUnreachable
@@ -133,7 +134,7 @@ async def test_bad_bodies_keep_rays_status(body: bytes, status: int, text: str) 
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_large_bodies_are_refused(chunked: bool) -> None:
+async def test_large_bodies_are_refused(*, chunked: bool) -> None:
     """A job's description over the limit is a 413 that says what to do, with a length or without."""
 
     async def pieces() -> Any:
@@ -254,6 +255,7 @@ async def test_own_api_reaches_the_service() -> None:
         ("/queue?limit=x", "limit must be a whole number from 1 to 10000, got 'x'"),
         ("/events?limit=99999999999999", "limit must be a whole number from 1 to 10000, got '99999999999999'"),
         ("/events?subjcet=j1", "Unknown query parameter 'subjcet'; did you mean 'subject'?"),
+        ("/events?subject=%00", "The query parameter 'subject' holds what is no text"),
         ("/cost?zzz=1", "Unknown query parameter 'zzz'; known: by"),
     ],
 )
@@ -262,6 +264,36 @@ async def test_wrong_queries_are_refused(path: str, text: str) -> None:
     async with asking(FakeService()) as client:
         answer = await client.get("/api/spillover/v1" + path)
         assert (answer.status, await answer.text()) == (400, text)
+
+
+ODD_HEADS = [
+    b"GET /api/jobs/%00 HTTP/1.1\r\n",
+    b"GET /api/jobs/%0Aforged HTTP/1.1\r\n",
+    b"GET /api/jobs/%ff%fe HTTP/1.1\r\n",
+    b"GET /api/jobs/\xff HTTP/1.1\r\n",
+    b"GET /api/jobs/%ED%A0%80/logs/tail HTTP/1.1\r\n",
+    b"POST /api/spillover/v1/pools/%00/fold HTTP/1.1\r\nContent-Length: 0\r\n",
+    b"GET /api/jobs/../../etc/passwd HTTP/1.1\r\n",
+    b"GET /api/jobs/..%2F..%2Fetc HTTP/1.1\r\n",
+    b"GET //api//jobs HTTP/1.1\r\n",
+    b"GET /api/version HTTP/1.1\r\nAuthorization: Bearer \xff\xfe\r\n",
+    b"POST /api/jobs/ HTTP/1.1\r\nContent-Length: -5\r\n",
+]
+
+
+@pytest.mark.parametrize("head", ODD_HEADS, ids=repr)
+async def test_odd_requests_are_the_clients_fault(head: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """Bytes that no honest client sends get a 4xx, reach no store, and cause no error in the log."""
+    service = FakeService()
+    async with serving(service) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        token = b"" if b"Authorization" in head else b"Authorization: Bearer alice-token\r\n"
+        writer.write(head + b"Host: x\r\nConnection: close\r\n" + token + b"\r\n")
+        answer = await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        await writer.wait_closed()
+    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), answer
+    assert not [record for record in caplog.records if record.name.startswith("spillover")]
 
 
 async def test_mapped_core_job_id_finds_the_job() -> None:

@@ -6,7 +6,10 @@ import zlib
 
 import pytest
 import yarl
+from aiohttp import web
 from fake_service import FakeService, asking, serving
+
+from spillover.gateway.app import build_app
 
 pytestmark = pytest.mark.asyncio
 
@@ -36,7 +39,7 @@ async def test_large_package_comes_in_chunks() -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_too_large_package_is_413(chunked: bool) -> None:
+async def test_too_large_package_is_413(*, chunked: bool) -> None:
     """A package over the limit is refused with the text of the service, whether its length is announced or not."""
 
     async def pieces():
@@ -50,6 +53,25 @@ async def test_too_large_package_is_413(chunked: bool) -> None:
         assert answer.status == 413
         assert "limit" in await answer.text()
     assert service.packages == {}
+
+
+async def test_refused_upload_is_read_to_its_end() -> None:
+    """A client that writes its whole package before it reads gets the answer, however long it writes."""
+    service = FakeService()
+    service.max_package = 100
+    # aiohttp itself reads on for ten seconds, which is not long for an upload.
+    runner = web.AppRunner(build_app(service), lingering_time=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    reader, writer = await asyncio.open_connection(*runner.addresses[0])
+    head = f"PUT {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer alice-token\r\nContent-Length: 5000000\r\n\r\n"
+    writer.write(head.encode())
+    for _ in range(50):
+        writer.write(b"x" * 100_000)
+        await writer.drain()
+    assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
+    writer.close()
+    await runner.cleanup()
 
 
 async def test_broken_upload_raises_in_the_service(caplog: pytest.LogCaptureFixture) -> None:

@@ -124,7 +124,7 @@ async def test_too_large_package_is_explained(tmp_path: Path) -> None:
     service = FakeService()
     service.max_package = 100_000
     async with rays_client(service) as (client, _):
-        with pytest.raises(RuntimeError, match="status code 413: Package gcs://_ray_pkg_.*the limit is 100000"):
+        with pytest.raises(RuntimeError, match=r"status code 413: Package gcs://_ray_pkg_.*the limit is 100000"):
             await asyncio.to_thread(client.submit_job, entrypoint="x", runtime_env={"working_dir": str(tmp_path)})
 
 

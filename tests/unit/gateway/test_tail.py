@@ -112,6 +112,30 @@ async def test_leaving_client_stops_the_stream() -> None:
         await until(lambda: len(service.finished_tails) == 2)
 
 
+async def test_iterator_is_closed_wherever_it_stands() -> None:
+    """An iterator that is not being waited for when its reader goes is closed all the same."""
+    service = service_with_job()
+    closed = asyncio.Event()
+
+    class Flood:
+        def __aiter__(self) -> "Flood":
+            return self
+
+        async def __anext__(self) -> str:
+            return "x" * 100_000
+
+        async def aclose(self) -> None:
+            closed.set()
+
+    service.tail = lambda caller, any_id: Flood()  # type: ignore[method-assign,assignment,return-value]
+    async with asking(service) as client:
+        socket = await client.ws_connect(TAIL)
+        await socket.receive_str(timeout=5)
+        assert socket._response.connection is not None
+        socket._response.connection.transport.abort()
+        await asyncio.wait_for(closed.wait(), 5)
+
+
 async def test_idle_stream_is_pinged() -> None:
     """While nothing is said, pings keep the connection alive."""
     service = service_with_job()

@@ -1,0 +1,1 @@
+"""Replays a trace through the same decisions that run live."""

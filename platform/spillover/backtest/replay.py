@@ -1,0 +1,161 @@
+"""Plays a trace through `placement.place.decide`, event by event."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import count
+
+from ..domain.decision import Decision, Verdict
+from ..domain.pool import Pool, PoolRole
+from ..placement.forecast import expected_runtime
+from ..placement.place import decide
+from ..placement.policies import Policy
+from ..placement.snapshot import QueuedJob, Snapshot
+from .cluster import Cluster, Placed, market_of, share_usd
+from .trace import JobRun, Replay, TraceJob
+
+
+def replay(
+    trace: Sequence[TraceJob], pools: Sequence[Pool], policy: Policy, *, default_runtime_s: float = 3600.0
+) -> Replay:
+    """How the trace would have gone on these pools under this policy.
+
+    The code that decides is the code that runs live; only the pools are simulated. Every node of a baseline pool is
+    up all the time and is paid for over the whole makespan. A rented node costs money from its request, is up after
+    `startup_s` and is folded after `idle_timeout_s` without work. Jobs run for exactly their `runtime_s`.
+    """
+    return _Run(trace, pools, policy, default_runtime_s).run()
+
+
+def cloud_only(pools: Sequence[Pool]) -> tuple[Pool, ...]:
+    """The rented pools alone: replayed with the policy `immediate`, this is "always cloud"."""
+    return tuple(pool for pool in pools if pool.role is PoolRole.BURST)
+
+
+class _Run:
+    """One replay."""
+
+    def __init__(
+        self, trace: Sequence[TraceJob], pools: Sequence[Pool], policy: Policy, default_runtime_s: float
+    ) -> None:
+        self._arrivals = sorted(trace, key=lambda job: (job.submitted_at, job.submission_id), reverse=True)
+        self._clusters = {pool.name: Cluster(pool) for pool in pools}
+        self._policy = policy
+        self._default_runtime_s = default_runtime_s
+        self._queue: dict[str, TraceJob] = {}
+        self._history: dict[object, list[float]] = defaultdict(list)
+        self._ends: list[tuple[float, int, Cluster, Placed]] = []
+        self._tie = count()
+        self._wake: float | None = None
+        self._runs: list[JobRun] = []
+        self._decisions = 0
+
+    def run(self) -> Replay:
+        """Play until nothing can happen any more."""
+        first = self._arrivals[-1].submitted_at if self._arrivals else 0.0
+        for cluster in self._clusters.values():
+            cluster.begin(first)
+        now: float | None = first if self._arrivals else None
+        while now is not None:
+            self._step(now)
+            now = self._next(now)
+        return self._result()
+
+    def _step(self, now: float) -> None:
+        self._end_jobs(now)
+        while self._arrivals and self._arrivals[-1].submitted_at <= now:
+            job = self._arrivals.pop()
+            self._queue[job.submission_id] = job
+        # Nodes that have just come up serve those who wait for them before anything new is decided.
+        self._settle(now)
+        self._decide(now)
+        self._settle(now)
+        for cluster in self._clusters.values():
+            cluster.fold(now)
+
+    def _end_jobs(self, now: float) -> None:
+        while self._ends and self._ends[0][0] <= now:
+            _, _, cluster, placed = heapq.heappop(self._ends)
+            cluster.end(placed, now)
+            self._history[_kind(placed.job)].append(placed.job.runtime_s)
+            self._runs.append(_job_run(cluster, placed, now))
+
+    def _settle(self, now: float) -> None:
+        for cluster in self._clusters.values():
+            for placed in cluster.settle(now):
+                heapq.heappush(self._ends, (placed.ends_at, next(self._tie), cluster, placed))
+
+    def _decide(self, now: float) -> None:
+        self._wake = None
+        if not self._queue:
+            return
+        jobs = tuple(self._queued(job) for job in self._queue.values())
+        views = tuple(cluster.view(now) for cluster in self._clusters.values())
+        expected = {job.submission_id: job.runtime_s for job in jobs}
+        for decision in decide(Snapshot(now, jobs, views), self._policy):
+            self._decisions += 1
+            if decision.verdict is Verdict.TAKE:
+                self._hand_over(decision, expected[decision.submission_id])
+            elif decision.until is not None and decision.until > now:
+                self._wake = min(decision.until, self._wake or decision.until)
+
+    def _queued(self, job: TraceJob) -> QueuedJob:
+        history = self._history.get(_kind(job), ())
+        runtime_s, source = expected_runtime(job.hints.runtime_s, history, self._default_runtime_s)
+        return QueuedJob(
+            submission_id=job.submission_id,
+            user=job.user,
+            team=job.team,
+            priority=job.priority,
+            submitted_at=job.submitted_at,
+            demand=job.demand,
+            hints=job.hints,
+            runtime_s=runtime_s,
+            runtime_source=source,
+            may_burst=job.may_burst,
+        )
+
+    def _hand_over(self, decision: Decision, expected_s: float) -> None:
+        job = self._queue.pop(decision.submission_id)
+        cluster = self._clusters[decision.pool or ""]
+        cluster.place(Placed(job, decision.node_type or "", expected_s, decision.at), decision.at)
+
+    def _next(self, now: float) -> float | None:
+        """The next moment at which anything can change."""
+        times = [t for cluster in self._clusters.values() if (t := cluster.next_event(now)) is not None]
+        times += [self._ends[0][0]] if self._ends else []
+        times += [self._arrivals[-1].submitted_at] if self._arrivals else []
+        times += [self._wake] if self._wake is not None else []
+        return min(times, default=None)
+
+    def _result(self) -> Replay:
+        runs = tuple(sorted(self._runs, key=lambda run: (run.submitted_at, run.submission_id)))
+        over = max((run.ended_at for run in runs), default=0.0)
+        spent = {True: 0.0, False: 0.0}
+        for cluster in self._clusters.values():
+            spent[cluster.burst] += cluster.spent_usd(over)
+        pending = [name for cluster in self._clusters.values() for name in cluster.placed]
+        left = tuple(sorted([*self._queue, *pending]))
+        return Replay(self._policy.name, runs, spent[False], spent[True], self._decisions, left)
+
+
+def _kind(job: TraceJob) -> object:
+    return job.team, job.user, job.demand
+
+
+def _job_run(cluster: Cluster, placed: Placed, now: float) -> JobRun:
+    job, started_at = placed.job, placed.started_at if placed.started_at is not None else now
+    return JobRun(
+        submission_id=job.submission_id,
+        team=job.team,
+        pool=cluster.pool.name,
+        node_type=placed.node_type,
+        market=market_of(cluster.pool, placed.node_type),
+        burst=cluster.burst,
+        submitted_at=job.submitted_at,
+        started_at=started_at,
+        ended_at=now,
+        cost_usd=share_usd(placed, now - started_at),
+    )
