@@ -13,7 +13,7 @@ SpilloverError
 ├── PoolError             a pool did not do what was asked of it
 │   ├── PoolUnreachable   no answer: nothing is known about what runs there
 │   ├── PoolRefused       it answered no: trying the same again will not help
-│   └── RaiseFailed       a launched pool could not be raised
+│   └── LauncherError     Ray's launcher could not raise, fold or list a launched pool
 └── StaleClaim            a row was claimed by somebody else meanwhile: the write changed nothing
 """
 
@@ -99,8 +99,8 @@ class PoolRefused(PoolError):
     """The pool answered no: asking again will not help."""
 
 
-class RaiseFailed(PoolError):
-    """A launched pool could not be raised."""
+class LauncherError(PoolError):
+    """Ray's launcher could not raise, fold or list a pool. The text has its reason and where its log is."""
 
 
 class StaleClaim(SpilloverError):

@@ -98,7 +98,7 @@ class Launcher(Protocol):
     """Raises and folds the cluster of one launched pool."""
 
     async def raise_cluster(self, max_workers: int, *, no_restart: bool) -> Raised:
-        """Bring the cluster up with at most this many workers. Raises RaiseFailed."""
+        """Bring the cluster up with at most this many workers. Raises LauncherError."""
         ...
 
     async def fold(self) -> Sequence[ProviderNode]:

@@ -17,13 +17,10 @@ from typing import Any
 import yaml
 
 from spillover.domain.provider import ProviderNode, Raised
+from spillover.errors import LauncherError
 
 CHILD = "spillover.adapters.launcher_child"
 CHILD_GRACE_S = 8.0
-
-
-class LauncherError(Exception):
-    """The launcher could not do it. The text has its reason and where its log is."""
 
 
 class RayLauncher:

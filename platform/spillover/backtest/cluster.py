@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from ..domain.money import NANOS, cost_nanos
 from ..domain.pool import Market, Node, NodeType, Pool, PoolKind, PoolRole, PoolStatus, Usage
 from ..domain.resources import Resources
-from ..placement.packing import DRIVER_SLOT, Need, Plan, Trial, fits, gang_of
+from ..placement.eligibility import takes_unit
+from ..placement.packing import DRIVER_SLOT, Need, Plan, Trial, add, gang_of, subtract
 from ..placement.snapshot import LiveWork, PoolView
 from .trace import TraceJob
 
@@ -23,6 +24,7 @@ class SimNode:
     ready_at: float
     idle_since: float
     free: dict[str, float]
+    jobs: int = 0
     gone_at: float | None = None
 
 
@@ -115,9 +117,10 @@ class Cluster:
     def _start(self, placed: Placed, plan: Plan, up: list[SimNode], now: float) -> None:
         placed.started_at = now
         placed.takes = tuple((up[index - 1], need) for index, need in plan.takes if index)
+        for node in {node.node_id: node for node, _ in placed.takes}.values():
+            node.jobs += 1
         for node, need in placed.takes:
-            for name, amount in need:
-                node.free[name] -= amount
+            subtract(node.free, need)
 
     def _grow(self, now: float) -> None:
         """Ask for nodes, as Ray's autoscaler does: pack what is pending on what is free or coming, open the rest."""
@@ -133,8 +136,8 @@ class Cluster:
                 self._add(node_type, now, ready_at=now + self.pool.startup_s)
                 frees.append(dict(node_type.resources))
             for index, need in plan.takes:
-                for name, amount in need if index else ():
-                    frees[index - 1][name] -= amount
+                if index:
+                    subtract(frees[index - 1], need)
 
     def _pack(
         self, placed: Placed, nodes: list[SimNode], new: Mapping[str, int], frees: list[dict[str, float]] | None = None
@@ -143,11 +146,13 @@ class Cluster:
         slots = self.pool.max_drivers - sum(p.started_at is not None for p in self.placed.values())
         room = frees if frees is not None else [n.free for n in nodes]
         trial = Trial([{DRIVER_SLOT: float(slots)}, *room], new)
-        for count, unit in gang_of(placed.job.demand):
-            order = sorted(range(len(nodes)), key=lambda i: nodes[i].type.name != placed.node_type)
-            types = sorted(self.pool.node_types, key=lambda t: t.name != placed.node_type)
-            fitting = [t for t in types if fits(unit.need, t.resources)]
-            if not trial.put(count, unit.need, [0, *(i + 1 for i in order)], fitting):
+        demand = placed.job.demand
+        order = sorted(range(len(nodes)), key=lambda i: nodes[i].type.name != placed.node_type)
+        types = sorted(self.pool.node_types, key=lambda t: t.name != placed.node_type)
+        for count, unit in gang_of(demand):
+            fitting = [t for t in types if takes_unit(t, unit, demand)]
+            rooms = [i + 1 for i in order if takes_unit(nodes[i].type, unit, demand)]
+            if not trial.put(count, unit.need, rooms if unit.pinned else [0, *rooms], fitting):
                 return None
         return trial.plan()
 
@@ -159,16 +164,15 @@ class Cluster:
     def end(self, placed: Placed, now: float) -> None:
         """A job has ended: give its room back."""
         del self.placed[placed.job.submission_id]
-        for node, need in placed.takes:
-            for name, amount in need:
-                node.free[name] += amount
+        for node in {node.node_id: node for node, _ in placed.takes}.values():
+            node.jobs -= 1
             node.idle_since = now
+        for node, need in placed.takes:
+            add(node.free, need)
 
     def idle_until(self, node: SimNode) -> float | None:
         """When the node is folded if nothing comes (Unix seconds); None while it works or is always on."""
-        if self.steady or any(node is n for p in self.placed.values() for n, _ in p.takes):
-            return None
-        if any(p.started_at is None for p in self.placed.values()):
+        if self.steady or node.jobs or any(p.started_at is None for p in self.placed.values()):
             return None
         return max(node.idle_since, node.ready_at) + self.pool.idle_timeout_s
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ..units import show_duration
+
 NOTHING = "-"
 _NOT_COUNTED = ("memory", "object_store_memory")
 _GIB = 1024.0**3
@@ -13,16 +15,7 @@ _GIB = 1024.0**3
 
 def age(seconds: float | None) -> str:
     """`45s`, `3m12s`, `2h05m`, `3d04h`."""
-    if seconds is None:
-        return NOTHING
-    whole = max(0, int(seconds))
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    if whole < 86400:
-        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+    return NOTHING if seconds is None else show_duration(seconds)
 
 
 def clock(at: float | None) -> str:

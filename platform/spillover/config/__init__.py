@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..units import parse_duration, parse_size
 from .load import load_settings, pool_token, template
 from .schema import (
     AnyPool,
@@ -15,7 +16,6 @@ from .schema import (
     Settings,
     Team,
 )
-from .units import parse_duration, parse_size
 
 __all__ = [
     "AnyPool",

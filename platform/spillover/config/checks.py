@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ..units import parse_duration
 from .clusters import fill_from_cluster
 from .mistakes import Mistake, nearest, one_of
 from .schema import Settings
 from .source import Source
-from .units import parse_duration
 
 _KINDS = ("attached", "launched")
 

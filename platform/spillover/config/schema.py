@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from .units import parse_amount, parse_duration, parse_size
+from ..units import parse_amount, parse_duration, parse_size
 
 
 def _not_bool(value: Any) -> Any:

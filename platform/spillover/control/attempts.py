@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, JobTarget, Outcome
 from ..domain.pool import PoolState, PoolStatus
-from ..domain.units import show_duration
 from ..errors import PoolRefused, PoolUnreachable
 from ..ports import ClusterJob
+from ..units import show_duration
 from .core import SYSTEM, Core
 from .endings import Endings
 from .handover import Handover

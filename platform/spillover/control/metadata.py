@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from ..domain.job import Hints
 from ..domain.pool import Market
 from ..domain.resources import Resources, parse_bundles
-from ..domain.units import parse_duration, parse_instant
 from ..errors import BadRequest
+from ..units import parse_duration, parse_instant
 
 PREFIX = "spillover/"
 PRIORITIES = {"low": -100, "normal": 0, "high": 100}
@@ -26,11 +26,22 @@ class Said:
     team: str | None = None
 
 
+def _quoting(read: Callable[[str], float], text: str) -> float:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise ValueError(f"'{text}' {error}") from None
+
+
 def _positive(text: str) -> float:
-    seconds = parse_duration(text)
+    seconds = _quoting(parse_duration, text)
     if seconds <= 0:
         raise ValueError(f"'{text}' is no time at all")
     return seconds
+
+
+def _instant(text: str) -> float:
+    return _quoting(parse_instant, text)
 
 
 def _priority(text: str) -> int:
@@ -71,7 +82,7 @@ KEYS: dict[str, tuple[Callable[[str], object], str]] = {
     "workers": (parse_bundles, "the gang, with its shape: `4x{GPU:2,CPU:16}`"),
     "runtime": (_positive, "expected run time, for the forecast: `2h`"),
     "max-runtime": (_positive, "hard stop, and the worst case for budgets: `6h`"),
-    "deadline": (parse_instant, "must be done by then: `2026-12-01T08:00Z`"),
+    "deadline": (_instant, "must be done by then: `2026-12-01T08:00Z`"),
     "priority": (_priority, "`low`, `normal`, `high` or -1000 to 1000"),
     "team": (str, "the account that pays"),
     "pools": (_names, "pools where it may run: `onprem,aws`"),

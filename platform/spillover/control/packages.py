@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..domain.units import show_size
 from ..errors import BadRequest, PackageTooLarge
+from ..units import show_size
 from .core import Core
 
 PIN_S = 600.0

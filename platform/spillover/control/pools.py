@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from ..domain.job import Attempt
 from ..domain.pool import PoolKind, PoolRole, PoolState, PoolStatus, PoolTarget
-from ..errors import PoolError
+from ..errors import PoolError, PoolUnreachable
+from ..ports import ClusterVersion
 from .core import SYSTEM, Core, PoolRuntime
 
 log = logging.getLogger(__name__)
@@ -18,6 +19,7 @@ _FIRST_RETRY_S = 10.0
 _LONGEST_RETRY_S = 600.0
 _SEEN_EVERY_S = 5.0
 _LAST_TRIES = 3
+_HEAD_ANSWERS_S = 30.0
 
 
 class Pools:
@@ -90,7 +92,7 @@ class Pools:
             raised = await runtime.launcher.raise_cluster(state.lease_max_nodes, no_restart=up_already)
             address = f"http://{raised.head_ip}:{runtime.pool.dashboard_port}"
             await self._save(replace(state, address=address, message="waiting for the head to answer"))
-            version = await runtime.cluster.version()
+            version = await self._first_answer(runtime)
         except PoolError as error:
             await self._raise_failed(state, str(error))
             return
@@ -108,6 +110,17 @@ class Pools:
             message="",
         )
         await self._save(up, f"up at {address} after {now - state.since:.0f} s")
+
+    async def _first_answer(self, runtime: PoolRuntime) -> ClusterVersion:
+        """A head that has just been started may need a moment. Raises PoolUnreachable when that is over."""
+        until = self._core.clock.now() + _HEAD_ANSWERS_S
+        while True:
+            try:
+                return await runtime.cluster.version()
+            except PoolUnreachable:
+                if self._core.clock.now() >= until:
+                    raise
+                await self._core.clock.sleep(0.5)
 
     async def _head_answers(self, runtime: PoolRuntime, state: PoolState) -> bool:
         """Whether a head is up already: raising again after a crash must not restart Ray under live jobs."""

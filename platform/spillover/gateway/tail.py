@@ -83,8 +83,10 @@ async def _serve(
     except SpilloverError as error:
         log.warning("Cut the log stream of %s: %s", any_id, error)
         ended = False
-    except (TimeoutError, ConnectionError):
-        ended = False  # a client that reads no more, or is gone
+    except (TimeoutError, ConnectionError) as error:
+        # Mostly a client that reads no more, or is gone.
+        log.info("Cut the log stream of %s: %r", any_id, error)
+        ended = False
     except Exception:
         log.exception("Cut the log stream of %s", any_id)
         ended = False

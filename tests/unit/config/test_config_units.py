@@ -1,6 +1,6 @@
 import pytest
 
-from spillover.config.units import parse_amount, parse_duration, parse_size
+from spillover.units import parse_amount, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from ...domain.units import parse_duration
+from ...units import parse_duration
 from ..codes import Reason
 from ..forecast import span
 from ..sentences import clock

@@ -1,9 +1,13 @@
-"""Durations and sizes as people write them: `90s`, `10min`, `1h30min`, `2GiB`."""
+"""Durations, sizes and instants as people write and read them: `90s`, `10min`, `1h30min`, `2GiB`.
+
+The errors say what is wrong with a value without repeating it: the caller knows its name too.
+"""
 
 from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 _SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -65,3 +69,33 @@ def _bare_number(value: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) and number >= 0 else None
+
+
+def parse_instant(value: str) -> float:
+    """Unix seconds of ISO 8601; UTC where no zone is given. Raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("is no time; write it as '2026-12-01T08:00Z'") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def show_duration(seconds: float) -> str:
+    """`45s`, `3m12s`, `2h05m`, `3d04h`."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d{whole % 86400 // 3600:02d}h"
+
+
+def show_size(size_bytes: float) -> str:
+    """`1.5 GiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.4g} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.4g} TiB"
