@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import secrets
 import signal
@@ -238,4 +239,6 @@ def greeting(running: Platform) -> str:
 
 def run(settings: Settings, *, fold_on_exit: bool = False, say: Say = print) -> None:
     """Serve in the foreground until SIGINT or SIGTERM."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     asyncio.run(_serve(settings, fold_on_exit, say))

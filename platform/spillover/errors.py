@@ -7,6 +7,7 @@ SpilloverError
 │   ├── Forbidden         403
 │   ├── NotFound          404
 │   ├── PackageTooLarge   413
+│   ├── MalformedBody     500, as Ray answers
 │   ├── DuplicateJob      500, as Ray answers
 │   └── JobNotTerminal    500, as Ray answers
 ├── SettingsError         the settings file is wrong; carries every mistake found
@@ -65,6 +66,12 @@ class PackageTooLarge(RequestError):
     """An upload is over the limit of the settings."""
 
     status = 413
+
+
+class MalformedBody(RequestError):
+    """The body is no JSON object. Ray's handler dies of it and answers 500; clients never send one."""
+
+    status = 500
 
 
 class DuplicateJob(RequestError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from ..domain.pool import Observation, Pool
 from ..domain.resources import Demand
 from ..placement.policies import Policy
 from ..ports import Clock, Cluster, Event, Launcher, Store
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -73,7 +76,8 @@ class Core:
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(call, *args))
 
     def event(self, actor: str, subject: str, text: str) -> Event:
-        """A line of history, now."""
+        """A line of history, now. It is shown to whoever watches the server, too."""
+        log.info("%s: %s (%s)", subject, text, actor)
         return Event(at=self.clock.now(), actor=actor, subject=subject, text=text)
 
     def close(self) -> None:

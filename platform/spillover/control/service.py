@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ class Service:
         """A job by its submission id, or by `pool:core_job_id`."""
         job = await self._find(any_id)
         attempts = await self.core.db(self.core.store.attempts, job.submission_id)
-        return JobView(_shown_to(caller, job), attempts[-1] if attempts else None)
+        return JobView(job, attempts[-1] if attempts else None)
 
     async def _find(self, any_id: str) -> Job:
         store = self.core.store
@@ -75,7 +75,7 @@ class Service:
         """All jobs, oldest first."""
         attempts = await self.core.db(self.core.store.latest_attempts)
         jobs = await self.core.db(self.core.store.jobs)
-        return [JobView(_shown_to(caller, job), attempts.get(job.submission_id)) for job in jobs]
+        return [JobView(job, attempts.get(job.submission_id)) for job in jobs]
 
     async def stop(self, caller: Caller, any_id: str) -> bool:
         """Ask for a job to stop, whatever it is doing. False if it had ended."""
@@ -107,8 +107,9 @@ class Service:
     async def tail(self, caller: Caller, any_id: str) -> AsyncIterator[str]:
         """The output as it comes; reasons while the job waits."""
         job = await self._find(any_id)
-        async for text in self._tail.lines(job.submission_id):
-            yield text
+        async with aclosing(self._tail.lines(job.submission_id)) as lines:
+            async for text in lines:
+                yield text
 
     async def package_exists(self, caller: Caller, uri: str) -> bool:
         """Whether the caller's package is here; a yes keeps it for ten minutes."""
@@ -191,15 +192,6 @@ class Service:
             raise Forbidden(f"This needs an operator's token; yours is of a {caller.role}.")
         if pool not in self.core.pools:
             raise NotFound(f"There is no pool '{pool}'; there are {', '.join(self.core.pools)}.")
-
-
-def _shown_to(caller: Caller, job: Job) -> Job:
-    """The job with the values of its `env_vars` hidden from all but its owner."""
-    env_vars = job.request.runtime_env.get("env_vars")
-    if not env_vars or caller.user == job.user:
-        return job
-    env = {**job.request.runtime_env, "env_vars": dict.fromkeys(env_vars, "<redacted>")}
-    return replace(job, request=replace(job.request, runtime_env=env))
 
 
 def _ray_word(job: Job) -> str:

@@ -26,8 +26,6 @@ _FIELDS = (
 )
 # Safe as a file name and as one segment of a URL; a colon would look like a mapped core job id.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-# Later attempts of job X are named X-a2, X-a3: a user's job of that name would be taken for them.
-_ATTEMPT_ID = re.compile(r".*-a[0-9]+")
 # Far beyond any cluster, and small enough for a float.
 _MOST = 10**18
 
@@ -93,10 +91,6 @@ def _check_id(name: str, value: str) -> None:
         raise ValueError(
             f"{name} '{value}' names files and URLs: use 1 to 128 letters, digits, '_', '-' and '.', "
             "starting with a letter, a digit or '_'"
-        )
-    if _ATTEMPT_ID.fullmatch(value):
-        raise ValueError(
-            f"{name} '{value}' looks like a later attempt of another job: do not end it with '-a' and digits"
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..domain.job import Attempt, Job, JobStatus, JobView, SubmitRequest
-from ..errors import BadRequest, RequestError
+from ..errors import BadRequest, MalformedBody
 from .checks import check_submit
 
 REDACTED = "<redacted>"
@@ -30,12 +30,6 @@ _RAY_MESSAGE = {
     "SUCCEEDED": "Job finished successfully.",
     "FAILED": "Job failed.",
 }
-
-
-class MalformedBody(RequestError):
-    """The body is no JSON object. Ray answers 500 here (its handler dies of it), and so do we."""
-
-    status = 500
 
 
 def parse_submit(raw: bytes) -> tuple[str | None, SubmitRequest]:
