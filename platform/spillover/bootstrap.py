@@ -31,6 +31,7 @@ from .domain.resources import Demand, Resources, parse_bundles
 from .errors import SettingsError, SpilloverError
 from .gateway.app import build_app
 from .gateway.server import GatewayServer
+from .ledger.metering import Metering
 from .placement.policies import Policy, make_policy
 from .ports import Caller
 
@@ -178,7 +179,8 @@ async def platform(
             for name, raw in settings.pools.items()
         }
         core = Core(store, clock, control_settings(settings), policy, pools, state_dir)
-        control = assemble(core, Sealer.from_file(state_dir / "links.key").key)
+        metering = Metering(store, core.db, {name: runtime.launcher for name, runtime in pools.items()})
+        control = assemble(core, Sealer.from_file(state_dir / "links.key").key, metering.run)
         token_file = _first_token(store, clock, state_dir)
         server = GatewayServer(build_app(control.service), settings.listen.host, settings.listen.port)
         await server.start()

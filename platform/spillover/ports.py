@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from .domain.decision import Decision
 from .domain.job import Attempt, Job, JobStatus, SubmitRequest
@@ -13,6 +13,8 @@ from .domain.money import LedgerEntry, PaidNode
 from .domain.pool import Observation, PoolState
 from .domain.provider import ProviderNode, Raised
 from .domain.resources import Demand
+
+T = TypeVar("T")
 
 
 class Clock(Protocol):
@@ -129,6 +131,14 @@ class Caller:
     role: str
 
 
+class Db(Protocol):
+    """Runs a call of the store beside the event loop."""
+
+    async def __call__(self, call: Callable[..., T], *args: Any) -> T:
+        """The call's result, or what it raises."""
+        ...
+
+
 class Store(Protocol):
     """All state that must survive. Every method is one durable transaction.
 
@@ -190,7 +200,7 @@ class Store(Protocol):
         ...
 
     def start_attempt(self, job: Job, attempt: Attempt, token: str, event: Event) -> None:
-        """Commit a new attempt together with its job. Raises StaleClaim."""
+        """Commit a new attempt together with its job. Raises StaleClaim, DuplicateJob if a job has the attempt's id."""
         ...
 
     def update_attempt(self, attempt: Attempt, job: Job, token: str, event: Event | None = None) -> None:

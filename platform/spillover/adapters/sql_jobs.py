@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.decision import Decision
@@ -26,18 +26,27 @@ def put_event(db: Connection, event: Event | None) -> None:
         db.execute(insert(events_table).values(at=event.at, actor=event.actor, subject=event.subject, text=event.text))
 
 
+def _check_free(db: Connection, column: Column[str], name: str) -> None:
+    if db.execute(select(column).where(column == name)).first():
+        raise _duplicate(name)
+
+
+def _duplicate(name: str) -> DuplicateJob:
+    return DuplicateJob(f"Job with submission_id {name} already exists. Please use a different submission_id.")
+
+
 class SqlJobs(SqlBase):
     """The jobs part of ports.Store."""
 
     def add_job(self, job: Job, event: Event) -> None:
         try:
             with self._write() as db:
+                # A pool may know it as a later attempt of another job
+                _check_free(db, attempts.c.attempt_id, job.submission_id)
                 db.execute(insert(jobs).values(job_row(job, self._sealer)))
                 put_event(db, event)
         except IntegrityError:
-            raise DuplicateJob(
-                f"Job with submission_id {job.submission_id} already exists. Please use a different submission_id."
-            ) from None
+            raise _duplicate(job.submission_id) from None
 
     def job(self, submission_id: str) -> Job | None:
         with self._read() as db:
@@ -122,6 +131,8 @@ class SqlJobs(SqlBase):
     def start_attempt(self, job: Job, attempt: Attempt, token: str, event: Event) -> None:
         with self._write() as db:
             self._put_job(db, job, token)
+            if attempt.attempt_id != job.submission_id:
+                _check_free(db, jobs.c.submission_id, attempt.attempt_id)
             db.execute(insert(attempts).values(attempt_row(attempt)))
             put_event(db, event)
 

@@ -8,6 +8,7 @@ import typer
 
 from .. import __version__
 from .cost import cost
+from .demo import demo
 from .events import events
 from .explain import explain
 from .fence import fence
@@ -24,7 +25,7 @@ app = typer.Typer(
     "Submit with `ray job submit`; ask here why a job waits and what it costs.",
 )
 
-for _command in (up, queue, explain, pools, cost, events, fold, fence):
+for _command in (up, demo, queue, explain, pools, cost, events, fold, fence):
     app.command()(_command)
 
 

@@ -11,7 +11,7 @@ from .handover import Handover
 from .intake import Intake
 from .links import Links
 from .logs import LogFiles, LogRelay
-from .loop import ControlLoop
+from .loop import Book, ControlLoop
 from .overuse import Overuse
 from .packages import Packages
 from .passes import Passes
@@ -36,8 +36,8 @@ class Control:
         self.core.close()
 
 
-def assemble(core: Core, link_key: bytes) -> Control:
-    """All parts around one core. `link_key` signs the addresses of packages."""
+def assemble(core: Core, link_key: bytes, book: Book) -> Control:
+    """All parts around one core. `link_key` signs the addresses of packages, `book` is the ledger's meter."""
     packages, files, endings = Packages(core), LogFiles(core.folder), Endings(core)
     links = Links(core, link_key)
     relay, passes, overuse = LogRelay(core, files), Passes(core), Overuse(core)
@@ -45,5 +45,5 @@ def assemble(core: Core, link_key: bytes) -> Control:
     views = Views(core, passes, overuse)
     service = Service(core, Intake(core, packages), packages, files, links, views)
     pools = Pools(core)
-    loop = ControlLoop(core, passes, attempts, pools, packages, overuse)
+    loop = ControlLoop(core, passes, attempts, pools, packages, overuse, book)
     return Control(core, service, loop, pools, relay)

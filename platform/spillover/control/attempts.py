@@ -51,8 +51,18 @@ class Attempts:
                 await self._endings.stopped_in_queue(job, token)
             return
         state = (await self._core.db(self._core.store.pool_states)).get(live.pool)
-        if state is not None:
+        if live.pool not in self._core.pools:
+            await self._left_the_settings(job, live, state or PoolState(live.pool), token)
+        elif state is not None:
             await self._move_attempt(job, live, state, token)
+
+    async def _left_the_settings(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
+        state = replace(state, status=PoolStatus.UNREACHABLE, message="it is no longer in the settings")
+        if attempt.session_name is None:
+            why = f"Pool {state.name} is no longer in the settings."
+            await self._endings.end(job, attempt, Outcome.WITHDRAWN, why, token)
+        else:
+            await self._unreachable(job, attempt, state, token)
 
     async def _move_attempt(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
         never_handed = attempt.session_name is None
@@ -61,22 +71,26 @@ class Attempts:
         elif never_handed and state.status is PoolStatus.DOWN and (state.retry_at or 0) > attempt.committed_at:
             why = f"Pool {state.name} could not be raised: {state.message}"
             await self._endings.end(job, attempt, Outcome.WITHDRAWN, why, token)
+        elif never_handed and state.status is PoolStatus.UNREACHABLE:
+            why = f"Pool {state.name} does not answer ({state.message})."
+            await self._endings.end(job, attempt, Outcome.WITHDRAWN, why, token)
         elif never_handed:
             if state.status is PoolStatus.UP:
                 await self._handover.hand(job, attempt, state, token)
-        elif (lost := self._surely_lost(job, attempt, state)) is not None:
+        elif (lost := self._surely_lost(attempt, state)) is not None:
             await self._endings.end(job, attempt, Outcome.LOST, lost, token)
         elif state.status is not PoolStatus.UP or state.session_name != attempt.session_name:
             await self._unreachable(job, attempt, state, token)
         else:
             await self._watch(job, attempt, state, token)
 
-    def _surely_lost(self, job: Job, attempt: Attempt, state: PoolState) -> str | None:
+    def _surely_lost(self, attempt: Attempt, state: PoolState) -> str | None:
         """Why the attempt cannot be running any more, or None: only then may another one start."""
         now = self._core.clock.now()
         if state.status is PoolStatus.DOWN:
             return f"The nodes of pool {state.name} are gone. {state.message}".strip()
-        if state.fenced_at and attempt.committed_at < state.fenced_at and job.status is JobStatus.UNREACHABLE:
+        # A fence holds until the pool answers again: a later outage needs another word
+        if (state.fenced_at or 0.0) > max(attempt.committed_at, state.seen_at or 0.0):
             return f"Pool {state.name} was fenced by an operator."
         restarted = state.session_name and state.session_name != attempt.session_name
         # Workers of the old session give up on their head within this time
@@ -103,8 +117,11 @@ class Attempts:
             return
         try:
             seen = await cluster.job(attempt.attempt_id)
+            same = seen is not None or (await cluster.version()).session_name == attempt.session_name
         except PoolUnreachable:
             return  # the pool's own watch decides when that is an outage
+        if not same:
+            return  # a restarted head knows no job, but what it ran may linger: the fence is for the pool's watch
         if seen is None:
             text = f"Pool {state.name} no longer knows the job."
             await self._endings.end(job, attempt, Outcome.LOST, text, token)

@@ -25,17 +25,18 @@ class Endings:
 
     async def end(self, job: Job, attempt: Attempt, outcome: Outcome, message: str, token: str) -> None:
         """Record how the attempt ended, and move its job to where that leaves it, in one transaction."""
-        now = self._core.clock.now()
-        ended = replace(
-            attempt, status=AttemptStatus.ENDED, outcome=outcome, message=message, ended_at=attempt.ended_at or now
-        )
-        changed = self._after(job, ended)
+        # A pool's clock may be behind ours: an end never comes before its start
+        ended_at = max(attempt.ended_at or self._core.clock.now(), attempt.started_at or 0.0)
+        ended = replace(attempt, status=AttemptStatus.ENDED, outcome=outcome, message=message, ended_at=ended_at)
+        before = await self._core.db(self._core.store.attempts, job.submission_id)
+        losses = sum(a.outcome is Outcome.LOST for a in [*before, ended])
+        changed = self._after(job, ended, losses)
         text = f"attempt {attempt.attempt_id} on pool {attempt.pool} {outcome.value}: {_short(message)}"
         event = self._core.event(SYSTEM, job.submission_id, text)
         await self._core.db(self._core.store.update_attempt, ended, changed, token, event)
         self._core.wake.set()
 
-    def _after(self, job: Job, attempt: Attempt) -> Job:
+    def _after(self, job: Job, attempt: Attempt, losses: int) -> Job:
         outcome = attempt.outcome or Outcome.LOST
         if outcome in _STATUS:
             return self._final(job, attempt, _STATUS[outcome], attempt.message)
@@ -46,8 +47,8 @@ class Endings:
         if not job.hints.resumable:
             text = f"Job was lost and is not marked spillover/resumable, so it is not run again. {attempt.message}"
             return self._final(job, attempt, JobStatus.FAILED, text)
-        if attempt.number >= self._core.settings.max_attempts:
-            text = f"Job was lost {attempt.number} times, which is the setting max_attempts. {attempt.message}"
+        if losses >= self._core.settings.max_attempts:
+            text = f"Job was lost {losses} times, which is the setting max_attempts. {attempt.message}"
             return self._final(job, attempt, JobStatus.FAILED, text)
         return self._again(job, attempt, self._backoff(attempt.number))
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, Outcome, SubmitRequest
-from ..domain.pool import PoolState
-from ..errors import PoolRefused, PoolUnreachable
+from ..domain.pool import PoolState, PoolStatus
+from ..errors import PoolError, PoolRefused, PoolUnreachable
 from .core import SYSTEM, Core
 from .endings import Endings
 from .links import Links
@@ -27,8 +27,12 @@ class Handover:
     async def hand(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
         """Give the attempt to its pool. A retry after a crash finds that the id exists and goes on."""
         # Noted before the pool can know of it: from here on the attempt may be running there
-        attempt = replace(attempt, session_name=state.session_name)
+        before, attempt = attempt, replace(attempt, session_name=state.session_name)
         await self._core.db(self._core.store.update_attempt, attempt, job, token)
+        if not await self._is_up(attempt):
+            # A fold began meanwhile and may have missed our note, or it is another cluster: it is not told of the job
+            await self._core.db(self._core.store.update_attempt, before, job, token)
+            return
         try:
             await self._send(job, attempt)
         except PoolUnreachable:
@@ -36,10 +40,32 @@ class Handover:
         except PoolRefused as error:
             await self._endings.end(job, attempt, Outcome.FAILED, str(error), token)
             return
-        handed = replace(attempt, status=AttemptStatus.HANDED)
+        try:
+            session = await self._session_after(attempt)
+        except PoolError:
+            return
+        handed = replace(attempt, status=AttemptStatus.HANDED, session_name=session)
         started = replace(job, status=JobStatus.STARTING, message=f"Starts on pool {attempt.pool}.")
         event = self._core.event(SYSTEM, job.submission_id, f"handed to pool {attempt.pool} as {attempt.attempt_id}")
         await self._core.db(self._core.store.update_attempt, handed, started, token, event)
+
+    async def _is_up(self, attempt: Attempt) -> bool:
+        """Whether the pool is still up, and under the session that was noted."""
+        state = (await self._core.db(self._core.store.pool_states)).get(attempt.pool)
+        if state is None or state.status is not PoolStatus.UP or state.session_name != attempt.session_name:
+            return False
+        try:
+            return (await self._core.pools[attempt.pool].cluster.version()).session_name == attempt.session_name
+        except PoolError:
+            return False
+
+    async def _session_after(self, attempt: Attempt) -> str | None:
+        """The session that took the attempt: the head may have been restarted just before it was sent."""
+        cluster = self._core.pools[attempt.pool].cluster
+        session = (await cluster.version()).session_name
+        if session != attempt.session_name and await cluster.job(attempt.attempt_id) is None:
+            raise PoolUnreachable(f"pool '{attempt.pool}' was restarted while the job was handed over")
+        return session
 
     async def _send(self, job: Job, attempt: Attempt) -> None:
         cluster = self._core.pools[attempt.pool].cluster

@@ -29,7 +29,7 @@ class Links:
     def read(self, link: str) -> tuple[str, str]:
         """Tenant and URI of a link's middle part. Raises NotFound if it is forged or too old."""
         body, _, signature = link.partition(".")
-        if not hmac.compare_digest(self._sign(body), signature):
+        if not hmac.compare_digest(self._sign(body).encode(), signature.encode(errors="replace")):
             raise NotFound("This link is not one of ours.")
         tenant, uri, until = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         if self._core.clock.now() > until:
@@ -37,4 +37,4 @@ class Links:
         return str(tenant), str(uri)
 
     def _sign(self, body: str) -> str:
-        return hmac.new(self._key, body.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._key, body.encode(errors="replace"), hashlib.sha256).hexdigest()

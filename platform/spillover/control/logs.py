@@ -8,7 +8,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 
 from ..domain.job import Attempt, AttemptStatus, Job
@@ -117,7 +117,7 @@ class LogTail:
         self._core = core
         self._files = files
 
-    async def lines(self, submission_id: str) -> AsyncIterator[str]:
+    async def lines(self, submission_id: str) -> AsyncGenerator[str, None]:
         """Pieces of text as they come. Spillover's own lines start with `[spillover]`."""
         said: tuple[str, int] | None = None
         number, position = 0, 0

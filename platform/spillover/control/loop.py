@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 from ..domain.decision import Verdict
+from ..placement.snapshot import Snapshot
 from .attempts import Attempts
 from .core import Core
-from .metering import Metering
 from .overuse import Overuse
 from .packages import Packages
 from .passes import Passes
@@ -20,17 +21,27 @@ log = logging.getLogger(__name__)
 
 _COLLECT_S = 300.0
 
+Book = Callable[[Snapshot], Awaitable[None]]
+"""Books what was spent up to a snapshot's instant."""
+
 
 class ControlLoop:
     """Drives everything that is not a request."""
 
     def __init__(
-        self, core: Core, passes: Passes, attempts: Attempts, pools: Pools, packages: Packages, overuse: Overuse
+        self,
+        core: Core,
+        passes: Passes,
+        attempts: Attempts,
+        pools: Pools,
+        packages: Packages,
+        overuse: Overuse,
+        book: Book,
     ) -> None:
         self._core = core
         self._passes = passes
         self._packages = packages
-        self._metering = Metering(core)
+        self._book = book
         self._overuse = overuse
         self._jobs = WorkQueue(attempts.step, core.clock, limit=16)
         self._pools = WorkQueue(pools.step, core.clock, limit=len(core.pools) or 1)
@@ -75,7 +86,7 @@ class ControlLoop:
                 self._pools.add(decision.pool)
         await self._step_jobs()
         if self._is_due("meter", self._core.settings.metering_s):
-            await self._metering.run(await self._passes.snapshot())
+            await self._book(await self._passes.snapshot())
         if self._is_due("collect", _COLLECT_S):
             await self._packages.collect()
 
@@ -102,4 +113,4 @@ class ControlLoop:
 
     async def meter_now(self) -> None:
         """Book all spend up to now."""
-        await self._metering.run(await self._passes.snapshot())
+        await self._book(await self._passes.snapshot())

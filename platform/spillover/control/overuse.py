@@ -40,8 +40,8 @@ class Overuse:
 
     async def look(self, job: Job, attempt: Attempt) -> None:
         """Note what the job holds now."""
-        seen = self._core.pools[attempt.pool].seen
-        used = observed(seen, attempt.attempt_id) if seen else None
+        runtime = self._core.pools.get(attempt.pool)  # none once it has left the settings
+        used = observed(runtime.seen, attempt.attempt_id) if runtime and runtime.seen else None
         if used is None:
             return
         before = self._largest.get(attempt.attempt_id)

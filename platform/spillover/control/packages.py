@@ -17,7 +17,7 @@ from .core import Core
 
 PIN_S = 600.0
 RAY_LIMIT_BYTES = 100 * 2**20
-_NAME = re.compile(r"^gcs://[A-Za-z0-9._-]{1,255}$")
+_NAME = re.compile(r"^gcs://[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,199}$")
 
 
 class Packages:
@@ -26,6 +26,7 @@ class Packages:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._folder = core.folder / "packages"
+        self._changing = asyncio.Lock()  # between what the store says and what lies on disk
 
     def path(self, tenant: str, uri: str) -> Path:
         """Where the package lies."""
@@ -34,8 +35,9 @@ class Packages:
     async def exists(self, tenant: str, uri: str) -> bool:
         """Whether the package is here. A yes pins it for ten minutes: the client will not send it again."""
         check_uri(uri)
-        pinned = await self._core.db(self._core.store.pin_package, tenant, uri, self._core.clock.now() + PIN_S)
-        return pinned and self.path(tenant, uri).exists()
+        async with self._changing:
+            pinned = await self._core.db(self._core.store.pin_package, tenant, uri, self._core.clock.now() + PIN_S)
+            return pinned and self.path(tenant, uri).exists()
 
     async def put(self, tenant: str, uri: str, chunks: AsyncIterator[bytes], size_hint: int | None) -> None:
         """Write an upload to disk, synced, under its name only when it is whole. Raises PackageTooLarge."""
@@ -46,11 +48,12 @@ class Packages:
         part = target.with_name(f".{secrets.token_hex(8)}.part")
         try:
             size = await self._write(part, chunks)
-            part.replace(target)
-            _sync_folder(target.parent)
+            async with self._changing:
+                part.replace(target)
+                _sync_folder(target.parent)
+                await self._core.db(self._core.store.add_package, tenant, uri, size, self._core.clock.now())
         finally:
             part.unlink(missing_ok=True)
-        await self._core.db(self._core.store.add_package, tenant, uri, size, self._core.clock.now())
 
     async def _write(self, part: Path, chunks: AsyncIterator[bytes]) -> int:
         size = 0
@@ -75,14 +78,15 @@ class Packages:
     async def collect(self) -> None:
         """Remove packages that nothing refers to and no pin holds."""
         store = self._core.store
-        for tenant, uri in await self._core.db(store.idle_packages, self._core.clock.now()):
-            self.path(tenant, uri).unlink(missing_ok=True)
-            await self._core.db(store.drop_package, tenant, uri)
+        async with self._changing:
+            for tenant, uri in await self._core.db(store.idle_packages, self._core.clock.now()):
+                self.path(tenant, uri).unlink(missing_ok=True)
+                await self._core.db(store.drop_package, tenant, uri)
 
 
 def check_uri(uri: str) -> None:
     """Raise BadRequest unless the URI names a package that can be a file."""
-    if not _NAME.match(uri) or uri.removeprefix("gcs://").startswith("."):
+    if not _NAME.match(uri):
         raise BadRequest(f"'{uri}' is no package name; Ray's clients send gcs://_ray_pkg_<hash>.zip")
 
 

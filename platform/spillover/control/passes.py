@@ -10,7 +10,7 @@ from dataclasses import replace
 from ..domain.decision import Decision, Verdict
 from ..domain.job import Attempt, Job, JobStatus, JobTarget, attempt_id
 from ..domain.pool import PoolKind, PoolState, PoolStatus, Usage
-from ..errors import StaleClaim
+from ..errors import DuplicateJob, StaleClaim
 from ..placement.place import decide
 from ..placement.snapshot import LiveWork, PoolView, QueuedJob, Snapshot
 from .core import SYSTEM, Core, PoolRuntime
@@ -86,9 +86,9 @@ class Passes:
     def _blocked(self, runtime: PoolRuntime, state: PoolState) -> str:
         down = runtime.pool.kind is PoolKind.LAUNCHED and state.status is PoolStatus.DOWN
         if down and self._core.clock.now() < (state.retry_at or 0.0):
-            return f"it {state.message or 'could not be raised'}"
+            return state.message or "could not be raised"
         if state.status is PoolStatus.UP and runtime.seen is None:
-            return "its nodes are not known yet"
+            return "shows no nodes yet"
         return ""
 
     async def run(self) -> Sequence[Decision]:
@@ -126,14 +126,22 @@ class Passes:
         try:
             job = await db(store.job, decision.submission_id)
             if job and job.status is JobStatus.QUEUED and job.target is JobTarget.RUN:
-                await self._commit(job, decision, token)
+                await self._commit_free(job, decision, token)
         except StaleClaim:
             log.info("job %s was taken over meanwhile", decision.submission_id)
         finally:
             await db(store.release, decision.submission_id, token)
 
-    async def _commit(self, job: Job, decision: Decision, token: str) -> None:
+    async def _commit_free(self, job: Job, decision: Decision, token: str) -> None:
+        """Commit the attempt under the next number whose id is not the name of another job."""
         number = job.attempts + 1
+        while True:
+            try:
+                return await self._commit(job, decision, token, number)
+            except DuplicateJob:
+                number += 1
+
+    async def _commit(self, job: Job, decision: Decision, token: str, number: int) -> None:
         attempt = Attempt(
             attempt_id=attempt_id(job.submission_id, number),
             submission_id=job.submission_id,

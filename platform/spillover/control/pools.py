@@ -20,6 +20,7 @@ _LONGEST_RETRY_S = 600.0
 _SEEN_EVERY_S = 5.0
 _LAST_TRIES = 3
 _HEAD_ANSWERS_S = 30.0
+_NOT_FOLDED = "NOT folded, nodes may still cost money; tried again until the provider says they are gone"
 
 
 class Pools:
@@ -42,7 +43,7 @@ class Pools:
         """Move the pool one step towards where it should be."""
         runtime = self._core.pools[name]
         state = await self.state(name)
-        live = [a for a in await self._core.db(self._core.store.live_attempts) if a.pool == name]
+        live = await self._live(name)
         if runtime.pool.kind is PoolKind.ATTACHED:
             await self._look(runtime, replace(state, address=runtime.pool.address))
             return
@@ -51,10 +52,22 @@ class Pools:
             await self._maybe_raise(runtime, state, live)
         elif state.status is PoolStatus.RAISING:
             await self._raise(runtime, state)
-        elif state.status is PoolStatus.FOLDING:
+        elif state.status is PoolStatus.FOLDING and not self._came_back(state, live):
             await self._fold(runtime, state)
+        elif state.status is PoolStatus.FOLDING:
+            # A job was handed over in the very moment when the pool was found idle
+            up = replace(state, status=PoolStatus.UP, since=self._core.clock.now(), idle_since=None, message="")
+            await self._save(up, "not folded: a job came")
         else:
-            await self._keep(runtime, state, live)
+            await self._keep(runtime, state)
+
+    async def _live(self, name: str) -> list[Attempt]:
+        return [a for a in await self._core.db(self._core.store.live_attempts) if a.pool == name]
+
+    @staticmethod
+    def _came_back(state: PoolState, live: list[Attempt]) -> bool:
+        """Whether a pool that was to be folded because nothing ran there has a job after all."""
+        return state.idle_since is not None and any(a.session_name == state.session_name for a in live)
 
     @staticmethod
     def _target(runtime: PoolRuntime, live: list[Attempt]) -> PoolTarget:
@@ -171,12 +184,13 @@ class Pools:
             lease_expires_at=None,
             since=self._core.clock.now(),
             idle_since=None,
+            message="" if state.message.startswith(_NOT_FOLDED) else state.message,
         )
         runtime.seen = None
         await self._save(down, "down: the provider has no node of it left")
 
     async def _fold_failed(self, state: PoolState, why: str) -> None:
-        text = f"NOT folded, nodes may still cost money; tried again until the provider says they are gone: {why}"
+        text = f"{_NOT_FOLDED}: {why}"
         log.error("pool %s %s", state.name, text)
         await self._save(replace(state, message=text), text if state.message != text else "")
         raise PoolError(text)  # the work queue backs off
@@ -197,8 +211,10 @@ class Pools:
 
     # watching
 
-    async def _keep(self, runtime: PoolRuntime, state: PoolState, live: list[Attempt]) -> None:
+    async def _keep(self, runtime: PoolRuntime, state: PoolState) -> None:
         state = await self._look(runtime, state)
+        live = await self._live(state.name)  # a job may have come during the look
+        state = replace(state, target=self._target(runtime, live))
         now = self._core.clock.now()
         if state.status is PoolStatus.UNREACHABLE:
             if now - state.since > runtime.pool.unreachable_after_s:
@@ -206,7 +222,7 @@ class Pools:
             return
         state = await self._renew(runtime, state)
         if not live and (state.fold_asked_at or 0) > state.since:
-            await self._begin_fold(state, "asked for by an operator")
+            await self._begin_fold(replace(state, idle_since=now), "asked for by an operator")
             return
         if live or self._foreign(runtime, live):
             if state.idle_since is not None:

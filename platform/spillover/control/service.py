@@ -162,7 +162,7 @@ class Service:
         """Declare that whatever ran on an unreachable pool runs no more, so that its jobs may run again."""
         self._check_operator(caller, pool)
         state = (await self.core.db(self.core.store.pool_states)).get(pool)
-        if state is None or state.status is not PoolStatus.UNREACHABLE:
+        if state is None or state.status not in {PoolStatus.UNREACHABLE, PoolStatus.FOLDING}:
             now = state.status if state else "down"
             raise BadRequest(f"Pool '{pool}' is {now}; only an unreachable one is fenced.")
         event = self.core.event(caller.user, f"pool:{pool}", "fenced")

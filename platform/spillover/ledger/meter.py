@@ -13,6 +13,8 @@ from ..placement.snapshot import PoolView
 from .split import Payer, charges, split
 
 HEAD_TYPE = "head"
+ENDED = frozenset({PoolStatus.DOWN, PoolStatus.RAISING})
+"""A launched pool that is down, or being raised from there, has none of its earlier nodes: the provider said so."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,8 @@ def _node(pool: Pool, node_id: str, type_name: str, market: Market, price: float
 def vanished(view: PoolView, state: PoolState, known: Iterable[PaidNode]) -> list[PaidNode]:
     """Metered nodes that the pool no longer shows. Whether they are gone is for the provider to say."""
     mine = [node for node in known if node.pool == view.pool.name]
-    if view.pool.kind is PoolKind.LAUNCHED and state.status is PoolStatus.DOWN:
-        return mine
+    if view.pool.kind is PoolKind.LAUNCHED and state.status in ENDED:
+        return [node for node in mine if node.node_id != f"head-{state.lease_id}"]
     if state.status is not PoolStatus.UP or not view.nodes:
         return []
     live = {node.node_id for node in view.nodes}

@@ -12,7 +12,7 @@ from ..domain.pool import Market, NodeType
 from ..domain.resources import Demand
 from .eligibility import allowed_types, takes_unit, why_never
 from .line import Line
-from .packing import DRIVER_SLOT, Free, Gang, Plan, Trial, Unit, gang_of, specials
+from .packing import DRIVER_SLOT, Free, Gang, Plan, Trial, Unit, gang_of
 from .pricing import Price, main_type, price_plan
 from .snapshot import QueuedJob
 
@@ -188,7 +188,7 @@ class Fit:
         found = [i for i, room in enumerate(rooms) if room.type is not None and room.type.name in names]
         if unit.pinned:
             found = [i for i in found if selects(self._demand.labels, rooms[i].labels)]
-        found.sort(key=lambda i: (not rooms[i].live, specials(rooms[i].total)))
+        found.sort(key=lambda i: (not rooms[i].live, rooms[i].special))
         return found, types
 
 
@@ -226,7 +226,9 @@ class Asks:
     def of(self, job: QueuedJob) -> Ask:
         """What this job asks, shared with all jobs like it."""
         hints = job.hints
-        key = (job.demand, hints.pools, hints.regions, hints.markets, hints.needs, job.may_burst)
+        # Reasons name the team that may not burst, so such teams share no answers.
+        kept = "" if job.may_burst else job.team
+        key = (job.demand, hints.pools, hints.regions, hints.markets, hints.needs, kept, job.may_burst)
         ask = self._known.get(key)
         if ask is None:
             ask = self._known[key] = Ask(len(self._known), job, self._lanes)

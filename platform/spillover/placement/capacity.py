@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..domain.labels import selects
 from ..domain.pool import Node, NodeType, Pool, PoolKind
 from ..domain.resources import Resources
-from .packing import DRIVER_SLOT, Free, Need, Plan, Unit, add, fits, gang_of, subtract
+from .packing import DRIVER_SLOT, Free, Need, Plan, Unit, add, fits, gang_of, specials, subtract
 from .snapshot import LiveWork, PoolView
 
 _HEAD_ONLY = ("memory", "object_store_memory", "node:")
@@ -20,12 +20,16 @@ Pots = dict[int, Free]
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Room:
-    """A node that is up (`live`) or on its way. Room 0 of a pool is its head's driver slots, of no node type."""
+    """A node that is up (`live`) or on its way. Room 0 of a pool is its head's driver slots, of no node type.
+
+    `special` counts its accelerators and custom resources.
+    """
 
     node_id: str
     type: NodeType | None
     total: Resources
     labels: Mapping[str, str]
+    special: int
     live: bool = True
 
 
@@ -56,7 +60,9 @@ class Rooms:
     def open(self, node_type: NodeType) -> int:
         """Add a coming node of that type and return its index."""
         self.new[node_type.name] -= 1
-        self.rooms.append(Room(f"new:{len(self.rooms)}", node_type, node_type.resources, node_type.labels, live=False))
+        size = node_type.resources
+        name = f"new:{len(self.rooms)}"
+        self.rooms.append(Room(name, node_type, size, node_type.labels, specials(size), live=False))
         self.frees.append(dict(node_type.resources))
         return len(self.rooms) - 1
 
@@ -80,7 +86,7 @@ def rooms_of(view: PoolView) -> Rooms:
 
 def _live_rooms(view: PoolView) -> tuple[Rooms, dict[str, int]]:
     slots = Resources({DRIVER_SLOT: float(view.pool.max_drivers)})
-    rooms = [Room("head", None, slots, {})]
+    rooms = [Room("head", None, slots, {}, 0)]
     rooms += [_room(view.pool, node) for node in view.nodes if not node.is_head or own_resources(node)]
     may_grow = view.pool.kind is PoolKind.LAUNCHED  # an attached cluster is not ours to grow
     new = {t.name: max(0, view.max_new_nodes.get(t.name, 0)) if may_grow else 0 for t in view.pool.node_types}
@@ -91,7 +97,7 @@ def _live_rooms(view: PoolView) -> tuple[Rooms, dict[str, int]]:
 def _room(pool: Pool, node: Node) -> Room:
     node_type = type_of(pool, node)
     labels = {**(node_type.labels if node_type else {}), **node.labels}
-    return Room(node.node_id, node_type, node.resources, labels)
+    return Room(node.node_id, node_type, node.resources, labels, specials(node.resources))
 
 
 def own_resources(node: Node) -> bool:

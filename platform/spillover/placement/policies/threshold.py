@@ -20,6 +20,7 @@ Rule = tuple[int, float]
 """So many jobs that have waited for at least so many seconds."""
 
 _WORDS = re.compile(r"(?P<jobs>\d+) jobs? (?:older than (?P<age>\S.*)|of any age)")
+_WAIT = False
 _ONLY = Judgement(burst=True, reason=Reason.ONLY_BURST, sentence="no baseline pool can run it")
 
 
@@ -55,8 +56,8 @@ class Threshold:
                 soonest, why = at, rule
         if soonest == math.inf:
             return Judgement(burst=False, reason=Reason.WAITS_BASELINE, sentence=_all_rules(self.rules))
-        text = _will(clock(soonest, context.now), *why)
-        return Judgement(burst=False, reason=Reason.WAITS_BASELINE, sentence=text, until=soonest)
+        text = _will(math.ceil(soonest), int(context.now), *why)
+        return Judgement(_WAIT, Reason.WAITS_BASELINE, text, soonest)
 
 
 def _holds_at(rule: Rule, submitted_at: float, context: Context) -> float:
@@ -108,10 +109,10 @@ def _held(jobs: int, older_than_s: float) -> str:
     return f"{_jobs(jobs)} {verb} waited over {span(older_than_s)}"
 
 
-@lru_cache(maxsize=1024)
-def _will(at: str, jobs: int, older_than_s: float) -> str:
+@lru_cache(maxsize=4096)
+def _will(at: int, now: int, jobs: int, older_than_s: float) -> str:
     bound = "at the latest at" if jobs == 1 else "as things stand at"
-    return f"threshold bursts it {bound} {at} ({_rule(jobs, older_than_s)})"
+    return f"threshold bursts it {bound} {clock(at, now)} ({_rule(jobs, older_than_s)})"
 
 
 @lru_cache(maxsize=64)

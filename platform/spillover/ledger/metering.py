@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ..domain.job import JobStatus
 from ..domain.money import PaidNode
-from ..domain.pool import PoolKind, PoolState, PoolStatus
+from ..domain.pool import PoolKind, PoolState
 from ..errors import PoolError
-from ..ledger.meter import Account, meter, new_nodes, vanished
 from ..placement.snapshot import PoolView, Snapshot
-from .core import Core
+from ..ports import Db, Launcher, Store
+from .meter import ENDED, Account, meter, new_nodes, vanished
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,10 @@ _ASK_PROVIDER_S = 10.0
 class Metering:
     """Books spend from snapshots."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, store: Store, db: Db, launchers: Mapping[str, Launcher | None]) -> None:
+        self._store = store
+        self._db = db
+        self._launchers = launchers
         self._asked: dict[str, float] = {}
         self._before: tuple[dict[str, PoolView], dict[str, Account]] = ({}, {})
 
@@ -33,7 +35,7 @@ class Metering:
         What was spent since the last time is booked on those who held the nodes then. Who holds them now pays from
         now on: so this must run whenever that changes.
         """
-        store, db = self._core.store, self._core.db
+        store, db = self._store, self._db
         states = await db(store.pool_states)
         known = await db(store.open_nodes)
         active = [JobStatus.STARTING, JobStatus.RUNNING, JobStatus.UNREACHABLE]
@@ -54,23 +56,24 @@ class Metering:
     ) -> list[PaidNode]:
         missing = vanished(view, state, nodes)
         gone: set[str] = set()
-        if missing and state.status is PoolStatus.DOWN:
+        ended = view.pool.kind is PoolKind.LAUNCHED and state.status in ENDED
+        if ended:
             gone = {n.node_id for n in missing}  # the provider has said so: only then is a pool down
         elif missing and view.pool.kind is PoolKind.ATTACHED:
             gone = {n.node_id for n in missing}  # its own cluster is the only one to ask
         elif missing:
             gone = await self._confirmed(view, missing, now)
-        at = min(now, state.since) if state.status is PoolStatus.DOWN else now
+        at = min(now, state.since) if ended else now
         return [replace(n, gone_at=max(at, n.metered_until)) if n.node_id in gone else n for n in nodes]
 
     async def _confirmed(self, view: PoolView, missing: Sequence[PaidNode], now: float) -> set[str]:
         """Those of the missing nodes that the provider no longer has."""
-        runtime = self._core.pools[view.pool.name]
-        if runtime.launcher is None or now - self._asked.get(view.pool.name, 0.0) < _ASK_PROVIDER_S:
+        launcher = self._launchers.get(view.pool.name)
+        if launcher is None or now - self._asked.get(view.pool.name, 0.0) < _ASK_PROVIDER_S:
             return set()
         self._asked[view.pool.name] = now
         try:
-            ips = {node.ip for node in await runtime.launcher.nodes()}
+            ips = {node.ip for node in await launcher.nodes()}
         except PoolError as error:
             log.warning("pool %s: the provider cannot be asked for its nodes: %s", view.pool.name, error)
             return set()

@@ -1,0 +1,82 @@
+"""What a demo leaves on the screen: the jobs, what everything cost, and how else it could have gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ..backtest.report import Row
+from .demo_compare import ALWAYS, HAPPENED
+from .demo_look import JobLine
+from .demo_panels import loss
+from .demo_site import PRICES_SAY, TEAMS
+from .grid import Grid, status
+from .text import age, dollars, plain
+
+_KINDS = {"idle": "idle time of the workers", "head": "the head", "foreign": "use by others"}
+
+
+def summary(jobs: Sequence[JobLine], cost: Mapping[str, Any]) -> RenderableType:
+    """A line a job, then what belongs to none, then the sum: that of all nodes."""
+    table = Grid("JOB", "TEAM", "ENDED", "RAN ON", ">WAIT", ">RUN", ">COST", "LOSS", "WHY", drop=("TEAM", "LOSS"))
+    by_job = costs_by_job(cost)
+    for job in jobs:
+        table.add(
+            *(plain(job.submission_id), plain(job.team), status(job.status), plain(job.pool)),
+            *(age(job.wait_s), age(job.run_s), dollars(by_job.get(job.submission_id)), loss(job), plain(job.why)),
+        )
+    for row in cost["rows"]:
+        if row["kind"] != "job":
+            what = f"{plain(row['pool'])}: {_KINDS[row['kind']]}"
+            table.add(what, "", "", "", "", age(row["node_seconds"]), dollars(row["usd"]), "", "", style="dim")
+    total = dollars(cost["total_usd"])
+    table.add("total", "", "", "", "", "", total, "", f"all nodes: {dollars(cost['node_total_usd'])}", style="bold")
+    return Group(_title("What happened"), table, Text(f"{PRICES_SAY}.", style="dim"))
+
+
+def comparison_table(rows: Sequence[Row]) -> RenderableType:
+    """The ways, one below the other, and what to know before they are compared."""
+    columns = ("", ">SPEND", ">ON-PREM", ">CLOUD", ">BURST JOBS", ">MEAN WAIT", ">MEAN JCT", ">MAKESPAN")
+    table = Grid(*columns)
+    for row in rows:
+        table.add(
+            row.label,
+            *map(dollars, (row.total_usd, row.baseline_usd, row.cloud_usd)),
+            f"{row.burst_jobs} of {row.jobs}",
+            *map(age, (row.mean_wait_s, row.mean_jct_s, row.makespan_s)),
+            style="bold" if row.label == HAPPENED else "",
+        )
+    return Group(_title("The same jobs, otherwise"), table, Text(_caveats(rows), style="dim"))
+
+
+def _caveats(rows: Sequence[Row]) -> str:
+    stay = [team for team, may in TEAMS.items() if not may]
+    measured = "The replays go through the placement code that ran above, with the run times measured above"
+    lines = [
+        f"{measured}, where both pools shared this machine's cores.",
+        "On-prem is charged from the first submit to the last end.",
+        f"'{ALWAYS}' owns nothing, rents a node for every job at once, and sends out {', '.join(stay)}'s work too.",
+    ]
+    lines += [f"'{row.label}' leaves {row.unplaced} jobs without a place." for row in rows if row.unplaced]
+    return "\n".join(lines)
+
+
+def costs_by_job(cost: Mapping[str, Any]) -> dict[str, float]:
+    """US dollars by submission id, over all pools."""
+    found: dict[str, float] = {}
+    for row in cost["rows"]:
+        if row["kind"] == "job":
+            found[row["job"]] = found.get(row["job"], 0.0) + row["usd"]
+    return found
+
+
+def cloud_spend(cost: Mapping[str, Any], pools: Sequence[str]) -> float:
+    """All that these pools have cost, whoever pays."""
+    return sum(float(row["usd"]) for row in cost["rows"] if row["pool"] in pools)
+
+
+def _title(text: str) -> Text:
+    return Text(f"\n{text}", style="bold")

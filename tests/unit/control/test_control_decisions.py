@@ -1,0 +1,87 @@
+"""No silent decision: what is kept of decisions, and what a waiting job says."""
+
+from pathlib import Path
+
+import pytest
+from world import ALICE, attached, burst, running_world
+
+from spillover.errors import BadRequest
+from spillover.placement.policies import make_policy
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_decision_is_stored_when_its_reason_changes(tmp_path: Path) -> None:
+    """A job that waits for an hour for one reason has one decision; the next reason makes the second."""
+    async with running_world(tmp_path, policy=make_policy("never")) as world:
+        await world.running("big", workers="2x{CPU:2}", runtime="1h")
+        await world.submit("j1")
+        await world.tick(20, 60.0)
+        assert [d.reason for d in world.store.decisions("j1")] == ["waits_baseline"]
+        world.clusters["onprem"].end("big")
+        await world.tick(2)
+        assert [d.reason for d in world.store.decisions("j1")] == ["waits_baseline", "fits_baseline"]
+
+
+async def test_waiting_job_says_why_in_its_message(tmp_path: Path) -> None:
+    """The message of a waiting job is the decision's sentence, renewed while numbers in it change."""
+    async with running_world(tmp_path, policy=make_policy("never")) as world:
+        await world.running("big", workers="2x{CPU:2}", runtime="1h")
+        await world.submit("j1")
+        await world.tick()
+        first = world.job("j1")
+        assert first.message.startswith("Waits for onprem: ")
+        assert first.wait_reason == "waits_baseline"
+        assert first.expected_start_at == pytest.approx(world.clock.now() + 3600, abs=30)
+        await world.tick(2, 600.0)
+        assert world.job("j1").message != first.message
+
+
+async def test_placed_job_keeps_every_offer(tmp_path: Path) -> None:
+    """The decision that places a job lists all offers, the chosen one marked."""
+    async with running_world(tmp_path, attached(), burst()) as world:
+        await world.running("j1", "dc")
+        placed = world.store.decisions("j1")[-1]
+        assert (placed.verdict, placed.pool, placed.policy) == ("take", "dc", "immediate")
+        assert [(o.pool, o.chosen) for o in placed.offers] == [("dc", True), ("cloud", False)]
+        explained = await world.control.service.explain(ALICE, "j1")
+        assert [o["pool"] for o in explained["offers"]] == ["dc", "cloud"]
+        assert explained["job"]["status"] == "running"
+
+
+async def test_policy_spills_over(tmp_path: Path) -> None:
+    """A job that waits longer than the policy allows bursts, and the others stay for the owned pool."""
+    policy = make_policy("threshold", rules=[[1, 60]])
+    async with running_world(tmp_path, attached(), burst(), policy=policy) as world:
+        await world.running("big", "dc", workers="2x{CPU:2}", runtime="1h")
+        await world.submit("j1")
+        await world.tick(55)
+        assert world.job("j1").status == "queued"
+        await world.tick(10)
+        assert world.attempts("j1")[0].pool == "cloud"
+        assert world.attempts("j1")[0].why.startswith("Bursts to cloud: 1 job has waited over 60 s")
+
+
+async def test_cost_is_grouped_by_known_columns_only(tmp_path: Path) -> None:
+    """An unknown column is refused with those that there are."""
+    async with running_world(tmp_path) as world:
+        with pytest.raises(BadRequest, match="cost cannot be grouped by 'colour'; there are pool, team"):
+            await world.control.service.cost(ALICE, ["colour"])
+
+
+async def test_queue_and_pools_show_what_is(tmp_path: Path) -> None:
+    """The queue lists jobs on pools first, then those that wait, in their order; pools show use and lease."""
+    async with running_world(tmp_path, policy=make_policy("never")) as world:
+        await world.running("big", workers="2x{CPU:2}")
+        await world.submit("low", priority="low")
+        await world.submit("high", priority="high")
+        await world.tick()
+        rows = await world.control.service.queue(ALICE, 10)
+        assert [(row["submission_id"], row["status"]) for row in rows] == [
+            ("big", "running"),
+            ("high", "queued"),
+            ("low", "queued"),
+        ]
+        (pool,) = await world.control.service.pools(ALICE)
+        assert (pool["status"], pool["jobs"], pool["lease"]["max_nodes"]) == ("up", 1, 2)
+        assert [node["used"] for node in pool["nodes"] if not node["is_head"]] == [{"CPU": 2.0}] * 2
