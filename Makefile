@@ -1,10 +1,10 @@
-# `make demo`: everything from nothing. Needs make, and Python 3.11 or later.
+# `make demo` and `make test`: everything from nothing. Needs make, and Python 3.11 or later.
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; print("$(name)" if sys.version_info >= (3, 11) else "")' 2>/dev/null)))
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo clean
+.PHONY: help demo test test-fast soak lint clean
 
 help: ## what there is
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,21 @@ help: ## what there is
 
 demo: .venv/.installed ## two Ray clusters on this machine, real training, what it costs: under five minutes
 	@exec $(BIN)/spillover demo
+
+# -P: a platform/ folder in the working directory must never stand before Python's own module of that name.
+test: test-fast ## all tests: the fast ones, then those that drive real Ray clusters (about 20 minutes)
+	$(BIN)/python -P -m pytest -m slow
+
+test-fast: .venv/.installed ## the tests without real Ray clusters
+	$(BIN)/python -P -m pytest -m "not slow"
+
+soak: .venv/.installed ## every kill and chaos test at full length
+	SPILLOVER_SOAK=1 $(BIN)/python -P -m pytest -m slow
+
+lint: .venv/.installed ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean: ## remove the virtual environment and what tools left behind
 	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

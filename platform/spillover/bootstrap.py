@@ -33,7 +33,7 @@ from .gateway.app import build_app
 from .gateway.server import GatewayServer
 from .ledger.metering import Metering
 from .placement.policies import Policy, make_policy
-from .ports import Caller
+from .ports import Caller, Store
 
 Say = Callable[[str], None]
 
@@ -151,6 +151,25 @@ def sole_owner(state_dir: Path) -> Iterator[None]:
         yield
 
 
+def check_removed_pools(store: Store, settings: Settings) -> None:
+    """Refuse settings that forget a pool which may still cost money or run jobs. Raises SettingsError."""
+    leased = {name for name, state in store.pool_states().items() if state.lease_id}
+    working = {attempt.pool for attempt in store.live_attempts()}
+    forgotten = sorted((leased | working) - set(settings.pools))
+    if forgotten:
+        raise SettingsError(
+            [
+                f"pools: '{name}' is not in the settings any more, but it still has "
+                + (
+                    f"nodes under lease; put it back, and fold it with `spillover fold {name}`"
+                    if name in leased
+                    else "live jobs; put it back until they have ended"
+                )
+                for name in forgotten
+            ]
+        )
+
+
 def _first_token(store: SqlStore, clock: RealClock, state_dir: Path) -> Path:
     """The administrator's token, made at first start, readable by the owner alone."""
     path = state_dir / "token"
@@ -172,6 +191,7 @@ async def platform(
     with sole_owner(state_dir):
         policy = make_named_policy(settings)
         store, clock = SqlStore.in_folder(state_dir), RealClock()
+        check_removed_pools(store, settings)
         store.release_all()  # we are alone: claims of a process that died would only hold us up
         installation = store.installation_id()
         pools = {

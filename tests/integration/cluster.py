@@ -82,7 +82,14 @@ class Head:
             command = command[:-2]
         with (home / "start.log").open("ab") as log:
             done = subprocess.run(
-                command, env=environment, cwd=home, stdout=log, stderr=log, stdin=subprocess.DEVNULL, timeout=120, check=False
+                command,
+                env=environment,
+                cwd=home,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                timeout=120,
+                check=False,
             )
         assert done.returncode == 0, (home / "start.log").read_text(errors="replace")[-2000:]
         wait_for(f"{self.address} to answer", self.answers)

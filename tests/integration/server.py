@@ -156,9 +156,9 @@ class Server:
     def environment(self) -> dict[str, str]:
         return ray_environment(self.address, self.token, self.home)
 
-    def ray(self, *arguments: str, timeout_s: float = 120, env: Mapping[str, str] = {}) -> "Done":  # noqa: B006
+    def ray(self, *arguments: str, timeout_s: float = 120) -> "Done":
         """The `ray` command line, as users have it."""
-        return run("ray", *arguments, env=self.environment | env, timeout_s=timeout_s)
+        return run("ray", *arguments, env=self.environment, timeout_s=timeout_s)
 
     def spillover(self, *arguments: str) -> Any:
         """The `spillover` command line with --json."""

@@ -116,7 +116,9 @@ def test_the_ledger_adds_up(spillover: Server) -> None:
     shown = spillover.spillover("cost", "--by", "pool,job")
     rows = {(row["pool"], row["kind"]) for row in shown["rows"]}
     assert rows >= {(pool, kind) for pool in ("onprem", "cloud") for kind in ("head", "idle", "job")}
-    assert sum(nanos(row["usd"]) for row in shown["rows"]) == nanos(shown["node_total_usd"]) == nanos(shown["total_usd"])
+    assert (
+        sum(nanos(row["usd"]) for row in shown["rows"]) == nanos(shown["node_total_usd"]) == nanos(shown["total_usd"])
+    )
     paid = {row["job"] for row in shown["rows"] if row["kind"] == "job" and row["usd"] > 0}
     assert paid >= {"home", "again"}
     assert paid.isdisjoint({"early", "queued"}), "those that no node was up for cost nothing"
@@ -125,10 +127,14 @@ def test_the_ledger_adds_up(spillover: Server) -> None:
         db.execute("BEGIN")
         spent = {
             (pool, node): nano_usd
-            for pool, node, nano_usd in db.execute("SELECT pool, node_id, sum(nano_usd) FROM ledger GROUP BY pool, node_id")
+            for pool, node, nano_usd in db.execute(
+                "SELECT pool, node_id, sum(nano_usd) FROM ledger GROUP BY pool, node_id"
+            )
         }
         nodes = db.execute("SELECT pool, node_id, price_usd_per_hour, since, metered_until FROM nodes").fetchall()
-        spans = db.execute('SELECT pool, node_id, start, "end", sum(node_s) FROM ledger GROUP BY pool, node_id, start').fetchall()
+        spans = db.execute(
+            'SELECT pool, node_id, start, "end", sum(node_s) FROM ledger GROUP BY pool, node_id, start'
+        ).fetchall()
     db.close()
     assert {(pool, node): cost_nanos(price, since, until) for pool, node, price, since, until in nodes} == spent
     assert all(abs(parts - (end - start)) < 1e-6 for _, _, start, end, parts in spans), "and so do the node-seconds"

@@ -49,7 +49,9 @@ def supervisor(cluster: Head, submission_id: str) -> dict[str, Any]:
 
 def test_submit_follows_a_job_to_its_end(spillover: Server) -> None:
     """`ray job submit --working-dir` uploads the code, shows the job's output and exits with 0."""
-    done = spillover.ray("job", "submit", "--working-dir", str(HELLO), "--submission-id", "plain", "--", "python", "hello.py")
+    done = spillover.ray(
+        "job", "submit", "--working-dir", str(HELLO), "--submission-id", "plain", "--", "python", "hello.py"
+    )
     assert done.code == 0, done.text
     assert "hello from" in done.out
     assert "Job 'plain' succeeded" in done.out
@@ -137,7 +139,10 @@ def test_the_python_client_works_alike(spillover: Server) -> None:
     """JobSubmissionClient submits, follows, lists, stops and deletes as on a cluster."""
     client = spillover.client()
     one = client.submit_job(
-        entrypoint="python hello.py", runtime_env={"working_dir": str(HELLO)}, metadata={"who": "me"}, submission_id="py1"
+        entrypoint="python hello.py",
+        runtime_env={"working_dir": str(HELLO)},
+        metadata={"who": "me"},
+        submission_id="py1",
     )
     assert one == "py1"
 
@@ -197,7 +202,9 @@ class Both:
         self._place = place
         self.differences: list[str] = []
 
-    def ask(self, name: str, method: str, path: str, body: Any = None, *, raw: bytes | None = None) -> tuple[Answer, Answer]:
+    def ask(
+        self, name: str, method: str, path: str, body: Any = None, *, raw: bytes | None = None
+    ) -> tuple[Answer, Answer]:
         cluster, spillover = self._place
         there = http(method, f"{cluster.address}/api/jobs/{path}", cluster.token, body, raw=raw)
         here = http(method, f"{spillover.address}/api/jobs/{path}", spillover.token, body, raw=raw)

@@ -110,6 +110,7 @@ def test_a_demo_can_be_cut_short_anywhere(demo: Demo, seed: int, signum: signal.
     demo.process.send_signal(signum)
     assert demo.process.wait(timeout=CLEAN_UP_S) == 130, f"after {delay_s} s: {demo.text()}"
     assert marked(root) == [], f"after {delay_s} s: {demo.text()}"
+    assert "Nothing is left running" in demo.text()
     shutil.rmtree(root)
 
 

@@ -17,7 +17,9 @@ from typing import NamedTuple
 import pytest
 from cluster import Head, head
 from embedded import wait_for
-from server import HELLO, Following, Server, attached, http, serving
+from server import HELLO, Following, Server, attached, http, launched, layout_of_pool, serving
+
+from spillover.node import processes
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +40,9 @@ def place(module_root: Path) -> Iterator[Place]:
         folder = module_root / "s"
         folder.mkdir()
         pool = attached(cluster, max_drivers=6)
-        with serving(Server(folder, {"onprem": pool}, defaults={"demand": "1x{CPU:0.5}", "runtime": "10s"})) as spillover:
+        with serving(
+            Server(folder, {"onprem": pool}, defaults={"demand": "1x{CPU:0.5}", "runtime": "10s"})
+        ) as spillover:
             wait_for("the pool to be up", lambda: spillover.pool("onprem")["status"] == "up")
             yield Place(cluster, spillover)
 
@@ -166,6 +170,44 @@ def test_a_job_that_ended_meanwhile_is_found(place: Place, tmp_path: Path) -> No
     check_whole(spillover, file, "meanwhile")
 
 
+def test_pools_are_raised_and_folded_across_kills(root: Path, tmp_path: Path) -> None:
+    """A pool that was being raised, ran a job or was being folded when Spillover was killed has one head and one run
+    of the job in the end, no restart of Ray under it, and leaves nothing behind."""
+    folder, file, go = root / "s", tmp_path / "runs", tmp_path / "go"
+    folder.mkdir()
+    cloud = launched(root, "c", role="burst")
+    cluster = [layout_of_pool(cloud).mark]
+    with serving(Server(folder, {"cloud": cloud}, policy={"name": "immediate"})) as spillover:
+        spillover.submit(f"{counted(file)}; until [ -e {go} ]; do sleep 0.1; done", submission_id="job")
+        wait_for("Ray to be started", lambda: bool(processes.find(cluster)), 60)
+        spillover.kill9()
+        spillover.start()
+        assert spillover.pool("cloud")["status"] == "raising"
+        spillover.wait_status("job", "running", timeout_s=120)
+
+        session = http("GET", f"{address(spillover)}/api/version", layout_of_pool(cloud).token_file.read_text())
+        spillover.kill9()
+        spillover.start()
+        wait_for("it to be watched again", lambda: "line 30 of" in spillover.logs("job"))
+        again = http("GET", f"{address(spillover)}/api/version", layout_of_pool(cloud).token_file.read_text())
+        assert again.json["session_name"] == session.json["session_name"]
+
+        go.touch()
+        spillover.wait_status("job", "succeeded")
+        wait_for("it to be folded", lambda: spillover.pool("cloud")["status"] == "folding", 60)
+        spillover.kill9()
+        spillover.start()
+        wait_for("it to be down", lambda: spillover.pool("cloud")["status"] == "down", 60)
+        assert processes.find(cluster) == []
+        texts = [event["text"] for event in spillover.api("events?subject=pool:cloud&limit=1000")]
+        assert sum(text.startswith("raise, lease") for text in texts) == 1, texts
+        check_whole(spillover, file, "job")
+
+
+def address(spillover: Server) -> str:
+    return str(spillover.pool("cloud")["address"])
+
+
 def submit_until_answered(spillover: Server, submission_id: str, entrypoint: str) -> None:
     """As a careful client does: the same id again until there is an answer."""
     body = {"entrypoint": entrypoint, "submission_id": submission_id}
@@ -186,7 +228,7 @@ def test_many_kills_at_random(place: Place, tmp_path: Path) -> None:
     _, spillover = place
     file = tmp_path / "runs"
     seed = int(os.environ.get("SPILLOVER_SEED", random.SystemRandom().randrange(10**6)))
-    print(f"SPILLOVER_SEED={seed}")
+    print(f"SPILLOVER_SEED={seed}")  # pytest shows it when the test fails
     dice = random.Random(seed)
     jobs: dict[str, int] = {}
     for kill in range(KILLS):

@@ -105,7 +105,7 @@ class Watcher:
             pools=tuple(pools),
             spent_usd=cost["total_usd"],
             usd_per_hour=sum(p["usd_per_hour"] for p in pools),
-            news=tuple(sorted([*await self._events(), *self._waits(jobs, now), *self._learnt(jobs)], key=_at)),
+            news=tuple(sorted([*await self._events(), *self._waits(jobs, now), *self._learnt(jobs, now)], key=_at)),
         )
 
     async def _job(self, view: JobView, now: float) -> JobLine:
@@ -157,14 +157,15 @@ class Watcher:
                 found.append(News(now, job.submission_id, job.message))
         return found
 
-    def _learnt(self, jobs: Sequence[JobLine]) -> list[News]:
+    def _learnt(self, jobs: Sequence[JobLine], now: float) -> list[News]:
         """What came of a job's training, once it has ended."""
         found = []
         for job in jobs:
-            if job.learning.done and job.ended and job.submission_id not in self._told:
+            learnt = job.learning
+            if learnt.done and job.ended and job.submission_id not in self._told:
                 self._told.add(job.submission_id)
-                text = f"the validation loss fell from {job.learning.first_loss} to {job.learning.loss} nats a byte"
-                found.append(News(job.ended_at or 0.0, job.submission_id, text))
+                text = f"the validation loss fell from {learnt.first_loss:.2f} to {learnt.loss:.2f} nats a byte"
+                found.append(News(now, job.submission_id, text))
         return found
 
 

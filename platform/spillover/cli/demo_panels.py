@@ -32,7 +32,8 @@ def panels(look: Look, feed: Sequence[News], phase: str, started_at: float, heig
 
 
 def _headline(look: Look, phase: str, started_at: float) -> Text:
-    text = Text.assemble((f" {age(look.at - started_at)} ", "reverse"), " ", (phase, "bold"))
+    text = Text(no_wrap=True, overflow="ellipsis")
+    text.append(f" {age(look.at - started_at)} ", style="reverse").append(f" {phase}", style="bold")
     text.append(f"   spent {dollars(look.spent_usd)}, now {dollars(look.usd_per_hour)} an hour")
     return text.append(f"   {PRICES_SAY}", style="dim")
 
@@ -51,7 +52,7 @@ def _queue(look: Look) -> RenderableType:
             age(job.run_s),
             _bar(job),
             loss(job),
-            "" if job.ended else Text(plain(job.message), overflow="ellipsis", no_wrap=True),
+            Text(plain(job.message if job.status == "queued" else job.why), overflow="ellipsis", no_wrap=True),
         )
     return table
 

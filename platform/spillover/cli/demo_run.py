@@ -104,15 +104,17 @@ async def _at(place: Place, stop: Stop, face: Face, jobs: Path, clusters: Path) 
     tables: list[Any] = []
     ending: Ending | None = None
     failure = ""
-    async with platform(settings, fold_on_exit=True, say=face.say) as running:
-        try:
-            ending = await stop.unless(Story(running, place.site, jobs, face).run())
-            tables = _tables(running, ending)
-        except SpilloverError as error:
-            failure = str(error)
-        finally:
-            face.still()
-    _prove(place, face)
+    try:
+        async with platform(settings, fold_on_exit=True, say=face.say) as running:
+            try:
+                ending = await stop.unless(Story(running, place.site, jobs, face).run())
+                tables = _tables(running, ending)
+            except SpilloverError as error:
+                failure = str(error)
+            finally:
+                face.still()
+    finally:
+        _prove(place, face)
     for table in tables:
         face.table(table)
     return _judge(place, face, ending, failure)

@@ -23,7 +23,7 @@ PRICES = {ONPREM: 12.0, CLOUD: 30.0}
 PRICES_SAY = "Prices are illustrative: each 2-CPU worker is priced like an 8-GPU node"
 TEAMS = {"search": True, "vision": True, "speech": False}
 RULES = ("2 jobs older than 10s", "1 job older than 40s")
-_STARTUP = {ONPREM: "20s", CLOUD: "30s"}
+_STARTUP = "20s"
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _pool(site: Site, name: str) -> dict[str, Any]:
         "role": "baseline" if name == ONPREM else "burst",
         "cluster": str(site.cluster_file(name)),
         "region": "here" if name == ONPREM else "far-away",
-        "startup": _STARTUP[name],
+        "startup": _STARTUP,
         "idle_timeout": "8s",
         "lease": "15min",
         "max_drivers": 4,

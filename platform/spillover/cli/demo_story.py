@@ -49,8 +49,8 @@ class Story:
         for plan in plans(STEPS):
             await self._submit(plan)
         await self._see("training", lambda look: all(job.ended for job in look.jobs))
-        self._face.say("All jobs have ended. The cloud pool is folded as soon as it has been idle for 8 s.")
-        look = await self._see("the cloud goes back to zero", _cloud_is_down)
+        look = await self._see("the idle cloud goes back to zero", _cloud_is_down)
+        self._face.say("All jobs have ended, and the cloud is back at zero.")
         return Ending(look.jobs, await self._cost())
 
     def _add_users(self) -> None:

@@ -16,8 +16,6 @@ from .demo_site import PRICES_SAY, TEAMS
 from .grid import Grid, status
 from .text import age, dollars, plain
 
-_KINDS = {"idle": "idle time of the workers", "head": "the head", "foreign": "use by others"}
-
 
 def summary(jobs: Sequence[JobLine], cost: Mapping[str, Any]) -> RenderableType:
     """A line a job, then what belongs to none, then the sum: that of all nodes."""
@@ -30,7 +28,7 @@ def summary(jobs: Sequence[JobLine], cost: Mapping[str, Any]) -> RenderableType:
         )
     for row in cost["rows"]:
         if row["kind"] != "job":
-            what = f"{plain(row['pool'])}: {_KINDS[row['kind']]}"
+            what = f"{plain(row['pool'])} {row['kind']}"
             table.add(what, "", "", "", "", age(row["node_seconds"]), dollars(row["usd"]), "", "", style="dim")
     total = dollars(cost["total_usd"])
     table.add("total", "", "", "", "", "", total, "", f"all nodes: {dollars(cost['node_total_usd'])}", style="bold")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import string
+from dataclasses import replace
 
 from ..domain.job import Job, SubmitRequest
 from ..domain.pool import PoolStatus
@@ -27,6 +29,7 @@ class Intake:
         self._core = core
         self._packages = packages
         self._last_submit = 0.0
+        self._in_order = asyncio.Lock()
 
     async def accept(self, caller: Caller, submission_id: str | None, request: SubmitRequest) -> Job:
         """Commit the job, or raise: BadRequest, Forbidden, DuplicateJob. From then on it cannot be lost."""
@@ -43,12 +46,15 @@ class Intake:
             demand=demand,
             demand_source=source,
             hints=said.hints,
-            submitted_at=self._submit_time(),
+            submitted_at=self._core.clock.now(),
             message="Waits to be placed.",
         )
         self._check_fits(job)
         event = self._core.event(caller.user, job.submission_id, f"submitted, needs {demand} ({source})")
-        await self._core.db(self._core.store.add_job, job, event)
+        async with self._in_order:
+            # Committed in the order of their times: no pass may see a job before one that was submitted earlier
+            job = replace(job, submitted_at=self._submit_time())
+            await self._core.db(self._core.store.add_job, job, event)
         self._core.wake.set()
         return job
 

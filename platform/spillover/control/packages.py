@@ -7,7 +7,9 @@ import hashlib
 import os
 import re
 import secrets
+import zipfile
 from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from .core import Core
 
 PIN_S = 600.0
 RAY_LIMIT_BYTES = 100 * 2**20
+_BESIDE_FOLDERS = ".spillover"
 _NAME = re.compile(r"^gcs://[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,199}$")
 
 
@@ -48,6 +51,8 @@ class Packages:
         part = target.with_name(f".{secrets.token_hex(8)}.part")
         try:
             size = await self._write(part, chunks)
+            if size > RAY_LIMIT_BYTES and uri.endswith(".zip"):
+                await asyncio.to_thread(_keep_folders, part)
             async with self._changing:
                 part.replace(target)
                 _sync_folder(target.parent)
@@ -96,6 +101,19 @@ def package_uris(runtime_env: Mapping[str, Any]) -> Iterable[str]:
     for uri in [runtime_env.get("working_dir"), *modules]:
         if isinstance(uri, str) and uri.startswith("gcs://"):
             yield uri
+
+
+def _keep_folders(part: Path) -> None:
+    """Have the archive unpacked as it is.
+
+    Of an archive from a link, other than from `gcs://`, Ray drops a folder that holds everything: so one empty file
+    must lie beside it.
+    """
+    with suppress(zipfile.BadZipFile):
+        with zipfile.ZipFile(part, "a") as archive:
+            if all("/" in name for name in archive.namelist()):
+                archive.writestr(_BESIDE_FOLDERS, b"")
+        _sync_folder(part)
 
 
 def _sync_folder(folder: Path) -> None:

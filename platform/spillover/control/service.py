@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .logs import LogFiles, LogTail
 from .packages import Packages
 from .views import Views
 
-RAY_VERSION = "2.60.0"  # what the gateway speaks; pools may run others
+RAY_VERSION = version("ray")  # what the gateway speaks; pools may run others
 
 # `Service.list` hides the built-in name inside the class body
 Rows = list[dict[str, Any]]

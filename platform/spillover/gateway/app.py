@@ -47,6 +47,7 @@ def _own_routes() -> list[web.RouteDef]:
         web.get(f"{_OWN}/jobs/{{any_id}}/explain", own.explain),
         web.get(f"{_OWN}/cost", own.cost),
         web.get(f"{_OWN}/events", own.events),
+        web.get(middleware.LINKED_PACKAGE, own.linked_package),
         web.post(f"{_OWN}/pools/{{pool}}/fence", own.fence),
         web.post(f"{_OWN}/pools/{{pool}}/fold", own.fold),
     ]

@@ -15,6 +15,8 @@ from .web import CALLER, service_of, text_answer
 log = logging.getLogger(__name__)
 
 PUBLIC = frozenset({"/api/authentication_mode", "/api/spillover/v1/health"})
+# Pools fetch packages here and hold no token of ours: the link is signed.
+LINKED_PACKAGE = "/api/spillover/v1/packages/{link}/{name}"
 
 # Ray's texts. Its clients wrap them in an AuthenticationError, by the status.
 MISSING_TOKEN = "Unauthorized: Missing authentication token"  # noqa: S105
@@ -76,12 +78,17 @@ def _unexpected(request: web.Request, error: Exception) -> web.Response:
 @web.middleware
 async def auth(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let known tokens in, and remember who it is."""
-    if request.path not in PUBLIC:
+    if not _is_open(request):
         caller = await service_of(request).caller_of(_token(request))
         if caller is None:
             raise Forbidden(WRONG_TOKEN)
         request[CALLER] = caller
     return await handler(request)
+
+
+def _is_open(request: web.Request) -> bool:
+    resource = request.match_info.route.resource
+    return request.path in PUBLIC or (resource is not None and resource.canonical == LINKED_PACKAGE)
 
 
 def _token(request: web.Request) -> str:

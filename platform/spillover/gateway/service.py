@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..domain.job import JobView, SubmitRequest
@@ -65,6 +66,10 @@ class JobService(Protocol):
 
     async def put_package(self, caller: Caller, uri: str, chunks: AsyncIterator[bytes], size_hint: int | None) -> None:
         """Keep a package. Raises PackageTooLarge. If `chunks` raises, the upload broke off: nothing is kept."""
+        ...
+
+    def linked_package(self, link: str) -> Path:
+        """The file behind a signed link. Raises NotFound."""
         ...
 
     async def queue(self, caller: Caller, limit: int) -> Rows:

@@ -108,7 +108,7 @@ def test_the_summary_adds_up():
     """A line a job with cost and reason, the idle rest below, and a total that is that of all nodes."""
     text = printed(summary(JOBS, COST))
     assert "j-4" in text
-    assert "cloud: idle time of the workers" in text
+    assert "cloud idle" in text
     assert "all nodes: $0.4200" in text
     assert "illustrative" in text
 

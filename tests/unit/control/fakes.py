@@ -102,6 +102,7 @@ class FakeCluster:
         self.submits: list[str] = []
         self.during_observe: Callable[[], None] | None = None
         self._sessions = 0
+        self._lingering: list[Run] = []
 
     # what the test does
 
@@ -131,11 +132,14 @@ class FakeCluster:
         self.kill_all(linger_s)
 
     def kill_all(self, linger_s: float = 0.0) -> None:
-        """All jobs are gone with their cluster."""
+        """All jobs are gone with their head; without time to linger, those of earlier heads too."""
+        for run in () if linger_s else self._lingering:
+            run.lingers_until = None
         for run in self.runs.values():
             if run.status not in FINAL:
                 run.killed = True
                 run.lingers_until = self.clock.now() + linger_s if linger_s else None
+                self._lingering.append(run)
             run.news.set()
         self.runs = {}
 

@@ -62,7 +62,7 @@ async def story(world: World) -> None:
 async def test_crash_at_any_write_loses_nothing(tmp_path: Path, after: bool) -> None:  # noqa: FBT001
     """Wherever the process dies, just before a write or just after, each accepted job still runs exactly once."""
     reached = 0
-    for at in range(1 + after, 200, 3):
+    for at in range(1 + 2 * after, 200, 4):
         folder = tmp_path / str(at)
         folder.mkdir()
         crashing: list[CrashingStore] = []

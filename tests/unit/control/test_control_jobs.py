@@ -20,7 +20,12 @@ async def test_job_that_fits_runs_on_the_baseline(tmp_path: Path) -> None:
         await world.tick()
         job, attempt = world.job("j1"), world.attempts("j1")[0]
         assert (job.status, job.message, job.exit_code) == ("succeeded", "Job succeeded.", 0)
-        assert (attempt.attempt_id, attempt.pool, attempt.status, attempt.outcome) == ("j1", "onprem", "ended", "succeeded")
+        assert (attempt.attempt_id, attempt.pool, attempt.status, attempt.outcome) == (
+            "j1",
+            "onprem",
+            "ended",
+            "succeeded",
+        )
         assert job.ended_at == attempt.ended_at
         assert attempt.core_job_id == "01000000"
 
@@ -139,7 +144,9 @@ async def test_delete_only_when_final(tmp_path: Path) -> None:
     """A job that has not ended cannot be deleted; one that has is gone with its output, but not its ledger."""
     async with running_world(tmp_path) as world:
         await world.running("j1")
-        with pytest.raises(JobNotTerminal, match=r"RuntimeError: .* job 'j1', but it is in a non-terminal state RUNNING"):
+        with pytest.raises(
+            JobNotTerminal, match=r"RuntimeError: .* job 'j1', but it is in a non-terminal state RUNNING"
+        ):
             await world.control.service.delete(ALICE, "j1")
         world.clusters["onprem"].say("j1", "hello\n")
         world.clusters["onprem"].end("j1")

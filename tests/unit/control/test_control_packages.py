@@ -126,7 +126,8 @@ async def test_broken_upload_leaves_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "uri", ["gcs://../../x.zip", "gcs://.hidden", "s3://a.zip", "gcs://", "gcs://a/b", "gcs://a\nb", "gcs://" + "x" * 300]
+    "uri",
+    ["gcs://../../x.zip", "gcs://.hidden", "s3://a.zip", "gcs://", "gcs://a/b", "gcs://a\nb", "gcs://" + "x" * 300],
 )
 async def test_name_that_is_no_package_is_refused(tmp_path: Path, uri: str) -> None:
     """Names that could lead elsewhere on disk are refused."""

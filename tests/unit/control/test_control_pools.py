@@ -1,5 +1,6 @@
 """Launched pools: raised with a lease, folded when idle, and down only when the provider says so."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ async def test_raise_backs_off(tmp_path: Path) -> None:
         tries = []
         world.launchers["onprem"].when_called = lambda: tries.append(world.clock.now())
         await world.tick(80)
-        gaps = [round(b - a) for a, b in zip(tries, tries[1:], strict=False)]
+        gaps = [round(b - a) for a, b in pairwise(tries)]
         assert [least <= gap <= least + 2 for gap, least in zip(gaps, (10, 20, 40), strict=True)] == [True] * 3
 
 
@@ -187,7 +188,9 @@ async def test_failed_fold_is_tried_again_and_says_so(tmp_path: Path, way: str) 
         state = world.state("cloud")
         assert state.status == "folding"
         assert state.message.startswith("NOT folded, nodes may still cost money; tried again until the provider says")
-        assert state.message.endswith("the provider is down" if way == "error" else "the provider still has i-cloud-rented-0")
+        assert state.message.endswith(
+            "the provider is down" if way == "error" else "the provider still has i-cloud-rented-0"
+        )
         assert len([t for t in world.events("pool:cloud") if t.startswith("NOT folded")]) == 1
         launcher.fail_fold, launcher.left = "", []
         await world.until(lambda: world.state("cloud").status == "down")

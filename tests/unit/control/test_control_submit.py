@@ -103,7 +103,10 @@ async def test_job_that_fits_no_pool_is_refused_with_reasons(tmp_path: Path) -> 
     async with running_world(tmp_path, attached(), burst()) as world:
         with pytest.raises(BadRequest) as refused:
             await world.submit("j1", workers="1x{GPU:8}")
-        assert "No pool can ever run this job, which needs 1x{GPU:8} (declared by spillover/workers)." in refused.value.text
+        assert (
+            "No pool can ever run this job, which needs 1x{GPU:8} (declared by spillover/workers)."
+            in refused.value.text
+        )
         assert "dc: needs a node with {GPU:8}; the largest of pool 'dc' is {GPU:0}" in refused.value.text
         assert "cloud: needs a node with {GPU:8}" in refused.value.text
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from itertools import pairwise
 
 import pytest
 from fakes import ManualClock
@@ -71,7 +72,7 @@ async def test_failing_key_is_backed_off(caplog: pytest.LogCaptureFixture) -> No
         await queue.idle()
         times += [clock.now()] * (len(worker.begun) - len(times))
         clock.advance(0.5)
-    assert [b - a for a, b in zip(times, times[1:], strict=False)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert [b - a for a, b in pairwise(times)] == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     worker.fails = False
     queue.add("b")
     await queue.idle()

@@ -81,7 +81,9 @@ class World:
         self.store.release_all()
         runtimes = {p.name: PoolRuntime(p, self.clusters[p.name], self.launchers.get(p.name)) for p in self.pools}
         wrapped = self.wrap_store(self.store)
-        core = InlineCore(wrapped, self.clock, self.settings, self.policy, runtimes, self.folder, "http://127.0.0.1:7265")
+        core = InlineCore(
+            wrapped, self.clock, self.settings, self.policy, runtimes, self.folder, "http://127.0.0.1:7265"
+        )
         metering = Metering(wrapped, core.db, {name: runtime.launcher for name, runtime in runtimes.items()})
         self.control = assemble(core, LINK_KEY, metering.run)
 
@@ -106,7 +108,9 @@ class World:
             await self.control.loop.settle()
             self.clock.advance(seconds)
 
-    async def submit(self, submission_id: str, *, caller: Caller = ALICE, env: Mapping[str, Any] | None = None, **said: str) -> str:
+    async def submit(
+        self, submission_id: str, *, caller: Caller = ALICE, env: Mapping[str, Any] | None = None, **said: str
+    ) -> str:
         """Submit a job that says `spillover/KEY: value` (underscores stand for dashes) and runs `python ID.py`."""
         metadata = {f"spillover/{key.replace('_', '-')}": value for key, value in said.items()}
         request = SubmitRequest(f"python {submission_id}.py", dict(env or {}), metadata)
@@ -127,7 +131,9 @@ class World:
             if holds():
                 return
             await self.tick()
-        raise AssertionError(f"not after {ticks} ticks: {[(j.submission_id, j.status, j.message) for j in self.store.jobs()]}")
+        raise AssertionError(
+            f"not after {ticks} ticks: {[(j.submission_id, j.status, j.message) for j in self.store.jobs()]}"
+        )
 
     def job(self, submission_id: str) -> Job:
         """The job as it is stored."""
@@ -164,7 +170,9 @@ def open_fast(folder: Path) -> SqlStore:
     return SqlStore(engine, Sealer.from_file(folder / "seal.key"))
 
 
-def make_world(folder: Path, *pools: Pool, policy: Policy | None = None, wrap_store: Any = None, **settings: Any) -> World:
+def make_world(
+    folder: Path, *pools: Pool, policy: Policy | None = None, wrap_store: Any = None, **settings: Any
+) -> World:
     """A world with these pools (one owned, launched pool if none are given), and no Spillover yet."""
     clock = ManualClock()
     audit = Audit(clock)
