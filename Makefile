@@ -13,7 +13,7 @@ help: ## what there is
 .venv: .venv/.installed ## the virtual environment, with everything that the demo and the tests need
 .venv/.installed: pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then echo "Spillover needs Python 3.11 or later, and there is none here." >&2; exit 1; fi
-	@echo "Making .venv with $(PYTHON), and installing Ray and torch (about 1 GB, once)."
+	@echo "Making .venv with $(PYTHON), and installing Ray and torch (1.7 GB on disk, once)."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -e '.[jobs,dev]'
 	@touch $@

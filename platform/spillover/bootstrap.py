@@ -152,19 +152,14 @@ def sole_owner(state_dir: Path) -> Iterator[None]:
 
 
 def check_removed_pools(store: Store, settings: Settings) -> None:
-    """Refuse settings that forget a pool which may still cost money or run jobs. Raises SettingsError."""
+    """Refuse settings that forget a pool with nodes under lease: nobody would fold it. Raises SettingsError."""
     leased = {name for name, state in store.pool_states().items() if state.lease_id}
-    working = {attempt.pool for attempt in store.live_attempts()}
-    forgotten = sorted((leased | working) - set(settings.pools))
+    forgotten = sorted(leased - set(settings.pools))
     if forgotten:
         raise SettingsError(
             [
-                f"pools: '{name}' is not in the settings any more, but it still has "
-                + (
-                    f"nodes under lease; put it back, and fold it with `spillover fold {name}`"
-                    if name in leased
-                    else "live jobs; put it back until they have ended"
-                )
+                f"pools: '{name}' is not in the settings any more, but it still has nodes under lease; "
+                f"put it back, and fold it with `spillover fold {name}`"
                 for name in forgotten
             ]
         )
@@ -193,6 +188,8 @@ async def platform(
         store, clock = SqlStore.in_folder(state_dir), RealClock()
         check_removed_pools(store, settings)
         store.release_all()  # we are alone: claims of a process that died would only hold us up
+        for part in state_dir.glob("packages/*/.*.part"):  # and so are uploads that it had under way
+            part.unlink()
         installation = store.installation_id()
         pools = {
             name: _runtime(name, raw, store, installation, state_dir / "clusters")

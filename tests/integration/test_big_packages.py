@@ -1,5 +1,6 @@
 """Working directories over Ray's own upload limit of 100 MiB, from the `ray` command line to a real cluster."""
 
+import http.client as http_client
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,28 @@ def test_a_large_working_dir_keeps_its_only_folder(place: Place, tmp_path: Path)
     done = place.spillover.ray(*command, "--", "python", "src/check.py", "src/weights.bin", timeout_s=200)
     assert done.code == 0, done.text
     assert f"sha {want}" in done.out
+
+
+def test_an_upload_that_a_kill_cuts_off_leaves_nothing(place: Place) -> None:
+    """Of an upload during which Spillover is killed no byte is kept, and the same upload works afterwards."""
+    spillover = place.spillover
+    url, token = "/api/packages/gcs/_ray_pkg_cut.zip", {"Authorization": f"Bearer {spillover.token}"}
+    folder = spillover.state_dir / "packages"
+    connection = http_client.HTTPConnection("127.0.0.1", spillover.port, timeout=30)
+    try:
+        connection.putrequest("PUT", url)
+        for name, value in {**token, "Content-Length": str(8 * MIB)}.items():
+            connection.putheader(name, value)
+        connection.endheaders(bytes(4 * MIB))
+        wait_for("a part to be there", lambda: any(part.stat().st_size for part in folder.glob("*/.*.part")))
+        spillover.kill9()
+    finally:
+        connection.close()
+    spillover.start()
+    assert list(folder.glob("*/*cut*")) + list(folder.glob("*/.*")) == []
+    assert http("GET", spillover.address + url, spillover.token).status == 404
+    assert http("PUT", spillover.address + url, spillover.token, raw=bytes(8 * MIB)).status == 200
+    assert http("GET", spillover.address + url, spillover.token).status == 200
 
 
 def test_a_package_over_our_limit_is_refused(place: Place, tmp_path: Path) -> None:

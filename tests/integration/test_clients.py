@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,6 +134,22 @@ def test_a_running_job_is_seen_followed_and_stopped(spillover: Server) -> None:
     unknown = spillover.ray("job", "status", "long")
     assert unknown.code == 1
     assert "Job long does not exist" in unknown.text
+
+
+def output(text: str) -> list[str]:
+    """What the job itself printed. Ray writes its header without a flush: on a busy machine it lands anywhere."""
+    own = re.sub(r"Running entrypoint for job .*\n", "", text)
+    return [line for line in own.splitlines() if line.startswith("zeile")]
+
+
+def test_much_output_arrives_whole(spillover: Server) -> None:
+    """Thirty thousand lines at once, not all ASCII, are all shown by the follower and kept afterwards, in order."""
+    code = "for i in range(30000): print('zeile', i, 'größe')"
+    done = spillover.ray("job", "submit", "--submission-id", "much", "--", "python", "-c", code)
+    assert done.code == 0, done.text[-2000:]
+    want = [f"zeile {i} größe" for i in range(30000)]
+    assert output(done.out) == want
+    assert output(spillover.logs("much")) == want
 
 
 def test_the_python_client_works_alike(spillover: Server) -> None:

@@ -156,6 +156,26 @@ def test_a_running_job_survives(place: Place, tmp_path: Path) -> None:
     check_whole(spillover, file, "running")
 
 
+def test_a_server_that_is_stopped_cuts_followers(place: Place, tmp_path: Path) -> None:
+    """SIGTERM ends Spillover in seconds although somebody follows a log, and the follower fails loudly."""
+    _, spillover = place
+    file = tmp_path / "runs"
+    spillover.submit(counted(file), submission_id="stopped")
+    follower = Following(spillover, "stopped")
+    try:
+        wait_for("some output", lambda: "line 3 of" in follower.text)
+        began = time.monotonic()
+        spillover.stop()
+        assert time.monotonic() - began < 15
+        done = follower.end()
+    finally:
+        follower.close()
+    assert (done.code != 0, "succeeded" in done.text) == (True, False), done.text
+    spillover.start()
+    spillover.wait_status("stopped", "succeeded")
+    check_whole(spillover, file, "stopped")
+
+
 def test_a_job_that_ended_meanwhile_is_found(place: Place, tmp_path: Path) -> None:
     """A job that ends while Spillover is dead has its end and all of its output after the restart."""
     cluster, spillover = place

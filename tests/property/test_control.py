@@ -41,7 +41,7 @@ class Chaos:
             self.submitted.append(name)
 
     async def tick(self, n: int) -> None:
-        await self.world.tick(1 + n % 4)
+        await self.world.tick(1 + n % 8)
 
     async def long_tick(self, n: int) -> None:
         await self.world.tick(3, 20.0 + n)
@@ -87,6 +87,7 @@ class Chaos:
         cluster = self.cluster(n)
         if cluster.up:
             cluster.restart(linger_s=LINGER_S)
+        await self.world.tick(n)
 
     async def forget_answers(self, n: int) -> None:
         self.cluster(n).lost_answers = n % 3
@@ -137,7 +138,7 @@ EVENTS: list[Callable[..., object]] = [
     *(Chaos.finish, Chaos.stop, Chaos.crash, Chaos.silence, Chaos.new_session, Chaos.forget_answers),
     *(Chaos.forget_requests, Chaos.launcher),
 ]
-events = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 20)), min_size=5, max_size=30)
+events = st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 20)), min_size=3, max_size=20)
 
 
 async def live_through(folder: Path, happens: list[tuple[Callable[..., object], int]]) -> None:
@@ -147,6 +148,11 @@ async def live_through(folder: Path, happens: list[tuple[Callable[..., object], 
     world.start()
     chaos = Chaos(world)
     try:
+        await world.tick(2)
+        for n in (1, 2):
+            await chaos.submit(n)  # resumable, one on each pool
+        await world.tick(2)
+        await chaos.progress(0)
         for event, n in happens:
             await event(chaos, n)  # type: ignore[misc]
             chaos.check()
@@ -155,7 +161,7 @@ async def live_through(folder: Path, happens: list[tuple[Callable[..., object], 
         await world.die()
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(happens=events)
 def test_no_job_is_lost_and_none_runs_twice_at_once(happens: list[tuple[Callable[..., object], int]]) -> None:
     """After any sequence of submits, crashes, outages, restarts, failures and stops, every job ends exactly once."""

@@ -1,5 +1,6 @@
 """Launched pools: raised with a lease, folded when idle, and down only when the provider says so."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from fakes import Crash, provider_node
 from world import ALICE, BOB, ROOT, World, attached, burst, running_world
 
-from spillover.domain.pool import PoolState
+from spillover.domain.pool import PoolState, PoolStatus
 from spillover.errors import BadRequest, Forbidden, NotFound
 
 pytestmark = pytest.mark.asyncio
@@ -145,6 +146,17 @@ async def test_job_that_comes_during_the_look_keeps_the_pool_up(tmp_path: Path) 
         assert world.job("j2").status == "running"
         assert cloud.submits == ["j1", "j2"]
         assert world.launchers["cloud"].folds == 0
+
+
+async def test_fold_that_finds_a_job_is_called_off(tmp_path: Path) -> None:
+    """A pool that was to be folded as idle, and turns out to have a job, is up again; the launcher is not called."""
+    async with running_world(tmp_path, burst()) as world:
+        await world.running("j1", "cloud")
+        world.store.save_pool(replace(world.state("cloud"), status=PoolStatus.FOLDING, idle_since=world.clock.now()))
+        await world.tick(3)
+        assert (world.state("cloud").status, world.state("cloud").idle_since) == ("up", None)
+        assert world.launchers["cloud"].folds == 0
+        assert world.job("j1").status == "running"
 
 
 async def hand_over_during_a_look(world: World) -> None:

@@ -155,11 +155,13 @@ class World:
 
 
 class InlineCore(Core):
-    """Calls of the store in the loop's own thread, after a turn for everybody else: the same order every time."""
+    """Calls of the store in the loop's own thread, between turns for everybody else: the same order every time."""
 
     async def db(self, call: Callable[..., Any], *args: Any) -> Any:
         await asyncio.sleep(0)
-        return call(*args)
+        found = call(*args)
+        await asyncio.sleep(0)
+        return found
 
 
 def open_fast(folder: Path) -> SqlStore:
