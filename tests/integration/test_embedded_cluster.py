@@ -14,8 +14,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from embedded import dashboard, embedded_config, get, layout_of, short_root, wait_for
 
-from spillover.errors import LauncherError
 from spillover.adapters.ray_launcher import RayLauncher, write_config
+from spillover.errors import LauncherError
 from spillover.node import processes
 from spillover.node.local import LocalNodeProvider, end_cluster
 

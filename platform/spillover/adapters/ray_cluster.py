@@ -9,12 +9,15 @@ from urllib.parse import quote
 
 from ..domain.job import SubmitRequest
 from ..domain.pool import Observation
-from ..errors import PoolRefused
+from ..errors import PoolRefused, PoolUnreachable
 from ..ports import ClusterJob, ClusterVersion
 from .ray_http import UPLOAD_TIMEOUT_S, RayHttp, last_line
 from .ray_state import observe
 
 MARK = "spillover-installation"  # in the metadata of what we hand over: an id alone may be somebody else's job
+
+# The head wraps what the agent behind it answers into a 500 of its own
+_AGENT_SAID_NO = "status code 400"
 
 
 class RayCluster:
@@ -47,10 +50,14 @@ class RayCluster:
         async with self._http.request("POST", "/api/jobs/", json=body, timeout_s=60.0) as answer:
             if answer.status == 200:
                 return
-            reason = last_line(await answer.text())
-        if "already exists" not in reason:
+            text = await answer.text()
+        reason = last_line(text)
+        if "already exists" in reason:
+            await self._check_ours(attempt_id)
+        elif answer.status < 500 or _AGENT_SAID_NO in text:
             raise PoolRefused(f"the pool refused the job: {reason}")
-        await self._check_ours(attempt_id)
+        else:
+            raise PoolUnreachable(f"the pool cannot take the job now: {reason}")
 
     async def _check_ours(self, attempt_id: str) -> None:
         raw = await self._http.json("GET", _job_path(attempt_id))

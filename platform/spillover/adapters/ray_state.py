@@ -22,13 +22,14 @@ async def observe(http: RayHttp, version: ClusterVersion) -> Observation:
 
     Placement groups count for what they reserve; actors and tasks inside one are not counted again.
     """
-    nodes, actors, groups, tasks, jobs = await asyncio.gather(
+    nodes, actors, groups, tasks = await asyncio.gather(
         _rows(http, "nodes", "ALIVE"),
         _rows(http, "actors", "ALIVE"),
         _rows(http, "placement_groups", "CREATED"),
         _rows(http, "tasks", "RUNNING"),
-        http.json("GET", "/api/jobs/"),
     )
+    # After the others: whoever holds something by now has a core job id by now, too
+    jobs = await http.json("GET", "/api/jobs/")
     owners = {job["job_id"]: job.get("submission_id") for job in jobs if job.get("job_id")}
     usage = [*_of_groups(groups, owners), *_of_actors(actors, owners), *_of_tasks(tasks, owners)]
     return Observation(

@@ -96,7 +96,8 @@ class ControlLoop:
         stopping = await db(store.stopping_jobs)
         for submission_id in {*attempts, *stopping}:
             self._jobs.add(submission_id)
-        live = frozenset(a.attempt_id for a in attempts.values())
+        nodes = (n.node_id for r in self._core.pools.values() if r.seen for n in r.seen.nodes)
+        live = frozenset([*(a.attempt_id for a in attempts.values()), *nodes])
         if live != self._live:
             # Who pays for the nodes has changed: book what was spent until now on those who paid before
             self._live = live

@@ -116,17 +116,20 @@ async def test_id_that_exists_and_is_not_ours_is_refused(metadata: dict[str, str
         assert await cluster.job("j1") is None
 
 
-async def test_submit_that_ray_refuses_shows_its_last_line() -> None:
-    """Users see the reason, never a traceback."""
+@pytest.mark.parametrize(
+    ("status", "wrapped"), [(400, ""), (500, "RuntimeError: Request failed with status code 400: ")]
+)
+async def test_submit_that_ray_refuses_shows_its_last_line(status: int, wrapped: str) -> None:
+    """Users see the reason, never a traceback; also when the head wraps its agent's refusal into a 500."""
     ray = FakeRay()
-    ray.answers["POST /api/jobs/"] = (400, "Traceback ...\n  File x\nValueError: runtime_env field pip is wrong\n")
+    text = f"{wrapped}Traceback ...\n  File x\nValueError: runtime_env field pip is wrong\n"
+    ray.answers["POST /api/jobs/"] = (status, text)
     async with cluster_of(ray) as cluster:
         with pytest.raises(PoolRefused) as refused:
             await cluster.submit("j1", SubmitRequest("python a.py"))
     assert str(refused.value) == "the pool refused the job: ValueError: runtime_env field pip is wrong"
 
 
-@pytest.mark.xfail(strict=True, reason="RayCluster.submit takes every answer but 200 for a refusal, and the job fails")
 async def test_head_that_is_not_ready_is_asked_again() -> None:
     """Ray answers 500 while its agent is not up yet, and says to try again: that is no refusal."""
     ray = FakeRay()

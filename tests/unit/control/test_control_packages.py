@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from world import ALICE, BOB, ROOT, World, attached, running_world
@@ -73,15 +74,18 @@ async def test_package_pinned_while_others_are_collected_stays(tmp_path: Path) -
     async with running_world(tmp_path) as world:
         await put(world)
         world.clock.advance(601)
-        listed = asyncio.Event()
-        idle = world.store.idle_packages
+        core, listed = world.control.core, asyncio.Event()
+        db = core.db
 
-        def listing(now: float) -> list[tuple[str, str]]:
-            found = idle(now)
-            listed.set()
+        async def slow(call: Callable[..., Any], *args: Any) -> Any:
+            found = await db(call, *args)
+            if call == world.store.idle_packages:
+                listed.set()
+                for _ in range(20):
+                    await asyncio.sleep(0)
             return found
 
-        world.store.idle_packages = listing  # type: ignore[method-assign]
+        core.db = slow  # type: ignore[method-assign]
         collecting = asyncio.create_task(collect(world))
         await listed.wait()
         said = await world.control.service.package_exists(ALICE, URI)
