@@ -172,7 +172,7 @@ class Store(Protocol):
         ...
 
     def delete_job(self, submission_id: str) -> None:
-        """Forget a final job, its attempts and decisions. Its ledger stays."""
+        """Forget a final job and its decisions. Its ledger stays, and so do its ids: they are not given again."""
         ...
 
     def set_target_stop(self, submission_id: str, event: Event) -> bool:

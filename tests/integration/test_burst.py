@@ -161,7 +161,7 @@ def test_a_threshold_keeps_the_first_jobs_at_home(module_root: Path) -> None:
         wait_for("the baseline to be up", lambda: spillover.pool("onprem")["status"] == "up", 120)
         for name in ("one", "two", "three"):
             submit(spillover, name, go)
-        wait_for("the third to be placed", lambda: spillover.explain("three")["attempts"], 30)
+        spillover.wait_status("three", "starting", "running")
         assert pool_of(spillover, "one") == "onprem"
         assert spillover.status("two") == "queued"
         assert pool_of(spillover, "three") == "cloud"

@@ -161,7 +161,7 @@ async def live_through(folder: Path, happens: list[tuple[Callable[..., object], 
         await world.die()
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(happens=events)
 def test_no_job_is_lost_and_none_runs_twice_at_once(happens: list[tuple[Callable[..., object], int]]) -> None:
     """After any sequence of submits, crashes, outages, restarts, failures and stops, every job ends exactly once."""

@@ -35,7 +35,7 @@ def views(draw: st.DrawFn, pool: Pool, nodes: tuple[Node, ...]) -> PoolView:
     return PoolView(pool, PoolStatus.UP, nodes, usage, work)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_entries_add_up_to_what_each_node_costs(data: st.DataObject) -> None:
     """Over any instants, the entries of a node sum to the cost of its whole span, and none is below zero."""

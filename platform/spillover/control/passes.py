@@ -40,6 +40,9 @@ class Passes:
         store, db = self._core.store, self._core.db
         live = await db(store.live_attempts)
         waiting = [j for j in await db(store.jobs, [JobStatus.QUEUED]) if j.target is JobTarget.RUN]
+        for job in waiting:
+            if job.wait_reason:  # said before a restart
+                self._said.setdefault(job.submission_id, (job.wait_reason, job.message, 0.0))
         active = {j.submission_id: j for j in await db(store.jobs, _ACTIVE)}
         states = await db(store.pool_states)
         queued = [await self._queued(job) for job in waiting]
