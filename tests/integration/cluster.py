@@ -100,6 +100,11 @@ class Head:
         except OSError:
             return False
 
+    def dashboards(self) -> list[int]:
+        """The processes that answer at the address: to have them stopped for a while."""
+        found = [(p.pid, Path(f"/proc/{p.pid}/cmdline").read_bytes()) for p in processes.find([self.mark])]
+        return [pid for pid, command in found if b"dashboard/dashboard.py" in command or b"ray-dashboard" in command]
+
     def kill9(self) -> None:
         """Power cut: SIGKILL to all of its processes, until none is left."""
         kill9([self.mark])

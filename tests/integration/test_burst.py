@@ -1,14 +1,18 @@
 """An owned and a rented pool, both real: work spills over, is stopped in every state, and is paid for to the nanodollar."""
 
+import os
+import signal
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
+from cluster import Head, head
 from embedded import wait_for
-from server import Server, http, launched, layout_of_pool, serving
+from server import Server, attached, http, launched, layout_of_pool, serving
 
 from spillover.domain.money import NANOS, cost_nanos
 from spillover.node import processes
@@ -172,3 +176,37 @@ def test_a_threshold_keeps_the_first_jobs_at_home(module_root: Path) -> None:
         spillover.wait_status("two", "succeeded", timeout_s=120)
         assert pool_of(spillover, "two") == "onprem"
         assert http("DELETE", f"{spillover.address}/api/jobs/two", spillover.token).json == {"deleted": True}
+
+
+@pytest.fixture
+def cluster(root: Path) -> Iterator[Head]:
+    with head(root, cpus=2) as made:
+        yield made
+
+
+def test_nothing_is_rented_before_the_owned_pool_was_looked_at(root: Path, cluster: Head) -> None:
+    """After a restart, and while an owned pool is slow to answer its first look, no job bursts past its free room."""
+    folder = root / "s"
+    folder.mkdir()
+    pools = {"onprem": attached(cluster, unreachable_after="60s"), "cloud": launched(root, "c", role="burst")}
+    with serving(Server(folder, pools, policy={"name": "immediate"})) as spillover:
+        wait_for("the baseline to be up", lambda: spillover.pool("onprem")["status"] == "up")
+        spillover.kill9()
+        slow = cluster.dashboards()
+        for pid in slow:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            spillover.start()
+            spillover.submit("true", submission_id="patient")
+            wait_for("a decision or three seconds", _a_while(spillover, "patient"), 10)
+        finally:
+            for pid in slow:
+                os.kill(pid, signal.SIGCONT)
+        spillover.wait_status("patient", "succeeded")
+        assert pool_of(spillover, "patient") == "onprem"
+        assert spillover.pool("cloud")["status"] == "down"
+
+
+def _a_while(spillover: Server, name: str) -> Callable[[], bool]:
+    until = time.monotonic() + 3
+    return lambda: time.monotonic() > until or spillover.status(name) != "queued"

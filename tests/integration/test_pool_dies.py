@@ -13,8 +13,6 @@ from cluster import Head, head, kill9
 from embedded import wait_for
 from server import HELLO, Server, attached, launched, layout_of_pool, serving
 
-from spillover.node import processes
-
 pytestmark = pytest.mark.slow
 
 RESUMABLE = {"spillover/resumable": "true"}
@@ -143,7 +141,7 @@ def test_a_pool_that_comes_back_goes_on(cluster: Head, folder: Path) -> None:
         wait_for("the pool to be up", lambda: spillover.pool("onprem")["status"] == "up")
         spillover.submit(counted(file, go), submission_id="job", metadata=RESUMABLE)
         spillover.wait_status("job", "running")
-        dashboards = [p.pid for p in processes.find([cluster.mark]) if _is_dashboard(p.pid)]
+        dashboards = cluster.dashboards()
         assert dashboards
         for pid in dashboards:
             os.kill(pid, signal.SIGSTOP)
@@ -157,8 +155,3 @@ def test_a_pool_that_comes_back_goes_on(cluster: Head, folder: Path) -> None:
         spillover.wait_status("job", "succeeded")
         assert [a["outcome"] for a in story(spillover, "job")["attempts"]] == ["succeeded"]
         assert file.read_text() == "job 1\n"
-
-
-def _is_dashboard(pid: int) -> bool:
-    command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b"dashboard/dashboard.py" in command or b"ray-dashboard" in command

@@ -27,8 +27,11 @@ class Passes:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._began = core.clock.now()
         self._history: dict[tuple[str, str], tuple[float, ...]] = {}
         self.order: dict[str, int] = {}
+        # Also of attempts that have ended: what they held may be seen for a moment longer, and is not foreign use
+        self._owners: dict[str, str] = {}
         self._said: dict[str, tuple[str, str, float]] = {}
 
     def forget_history(self, job: Job) -> None:
@@ -66,7 +69,7 @@ class Passes:
     ) -> PoolView:
         pool = runtime.pool
         here = [a for a in live if a.pool == pool.name and a.submission_id in active]
-        owners = {a.attempt_id: a.submission_id for a in here}
+        self._owners.update({a.attempt_id: a.submission_id for a in here})
         seen = runtime.seen
         startup_s = 0.0 if state.status is PoolStatus.UP else pool.startup_s
         work = [await self._work(attempt, active[attempt.submission_id], startup_s) for attempt in here]
@@ -74,7 +77,9 @@ class Passes:
             pool=pool,
             status=state.status,
             nodes=seen.nodes if seen else (),
-            usage=tuple(Usage(u.node_id, owners.get(u.owner or ""), u.resources) for u in (seen.usage if seen else ())),
+            usage=tuple(
+                Usage(u.node_id, self._owners.get(u.owner or ""), u.resources) for u in (seen.usage if seen else ())
+            ),
             work=tuple(work),
             max_new_nodes=_max_new_nodes(runtime),
             ready_at=state.since + pool.startup_s if state.status is PoolStatus.RAISING else None,
@@ -94,10 +99,26 @@ class Passes:
             return "shows no nodes yet"
         return ""
 
+    async def _looks_are_due(self) -> bool:
+        """Whether a pool waits for its first look since our start or its own.
+
+        Until then its free room is unknown, and would be rented elsewhere.
+        """
+        states = await self._core.db(self._core.store.pool_states)
+        return any(self._is_unseen(r, states.get(name) or PoolState(name)) for name, r in self._core.pools.items())
+
+    def _is_unseen(self, runtime: PoolRuntime, state: PoolState) -> bool:
+        if runtime.seen is not None or runtime.seen_error:
+            return False
+        answers = state.status is PoolStatus.UP or runtime.pool.kind is PoolKind.ATTACHED
+        # Not for ever: a look that fails in an unforeseen way must not hold up the other pools
+        since = max(self._began, state.since)
+        return answers and self._core.clock.now() - since < runtime.pool.unreachable_after_s
+
     async def run(self) -> Sequence[Decision]:
         """One pass. Returns what was decided."""
         snapshot = await self.snapshot()
-        if not snapshot.jobs:
+        if not snapshot.jobs or await self._looks_are_due():
             return ()
         # A pass over thousands of jobs must not hold up the gateway
         decisions = await self._core.db(decide, snapshot, self._core.policy)

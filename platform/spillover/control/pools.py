@@ -186,7 +186,7 @@ class Pools:
             idle_since=None,
             message="" if state.message.startswith(_NOT_FOLDED) else state.message,
         )
-        runtime.seen = None
+        runtime.seen, runtime.seen_error = None, ""
         await self._save(down, "down: the provider has no node of it left")
 
     async def _fold_failed(self, state: PoolState, why: str) -> None:
