@@ -288,6 +288,10 @@ class Store(Protocol):
         """Nodes that cost money now."""
         ...
 
+    def node_cost_nanos(self) -> int:
+        """What all nodes ever have cost by their own meters, in nanodollars: the ledger must come to the same."""
+        ...
+
     def record_spend(self, nodes: Sequence[PaidNode], entries: Sequence[LedgerEntry]) -> None:
         """Move the nodes' meters and append what they cost, together."""
         ...

@@ -9,7 +9,7 @@ from sqlalchemy import delete, exists, func, insert, select, update
 
 from ..domain.decision import Decision
 from ..domain.job import JobStatus
-from ..domain.money import LedgerEntry, PaidNode
+from ..domain.money import LedgerEntry, PaidNode, cost_nanos
 from ..domain.pool import PoolState
 from ..domain.resources import Demand
 from ..ports import Caller, Event
@@ -118,6 +118,11 @@ class SqlHistory(SqlBase):
     def open_nodes(self) -> list[PaidNode]:
         with self._read() as db:
             return [PaidNode(**row._mapping) for row in db.execute(select(nodes).where(nodes.c.gone_at.is_(None)))]  # noqa: SLF001
+
+    def node_cost_nanos(self) -> int:
+        meters = select(nodes.c.price_usd_per_hour, nodes.c.since, nodes.c.metered_until)
+        with self._read() as db:
+            return sum(cost_nanos(*row) for row in db.execute(meters))
 
     def record_spend(self, paid: Sequence[PaidNode], entries: Sequence[LedgerEntry]) -> None:
         with self._write() as db:

@@ -127,6 +127,7 @@ pools = Table(
     Column("lease_id", String),
     Column("lease_max_nodes", Integer, nullable=False),
     Column("lease_expires_at", Float),
+    Column("raised_at", Float),
     Column("since", Float, nullable=False),
     Column("seen_at", Float),
     Column("idle_since", Float),

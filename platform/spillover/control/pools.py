@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ..domain.job import Attempt
 from ..domain.pool import PoolKind, PoolRole, PoolState, PoolStatus, PoolTarget
-from ..errors import PoolError, PoolUnreachable
+from ..errors import PoolError, PoolRefused, PoolUnreachable
 from ..ports import ClusterVersion
 from .core import SYSTEM, Core, PoolRuntime
 
@@ -88,6 +88,7 @@ class Pools:
             lease_id=lease,
             lease_max_nodes=runtime.pool.max_nodes,
             lease_expires_at=now + runtime.pool.lease_s,
+            raised_at=now,
             since=now,
             idle_since=None,
             seen_at=None,
@@ -252,6 +253,13 @@ class Pools:
         now = self._core.clock.now()
         try:
             seen = await runtime.cluster.observe()
+        except PoolRefused as error:
+            runtime.seen_error = str(error)
+            if runtime.launcher is None or state.status is not PoolStatus.UP:
+                return await self._no_answer(runtime, state, str(error), now)
+            # It answers, so it is not lost: what runs there must not be folded for an error of ours or its own
+            changed = replace(state, seen_at=now, message=str(error))
+            return await self._save(changed, str(error)) if state.message != changed.message else changed
         except PoolError as error:
             runtime.seen_error = str(error)
             return await self._no_answer(runtime, state, str(error), now)

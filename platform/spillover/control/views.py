@@ -143,12 +143,11 @@ class Views:
             raise BadRequest(f"cost cannot be grouped by '{unknown[0]}'; there are {', '.join(COST_COLUMNS)}")
         columns = list(dict.fromkeys([*by, "kind"]))
         rows = await self._core.db(self._core.store.spend, columns)
-        nodes = await self._core.db(self._core.store.spend, ["pool"])
         return {
             "by": list(by),
             "rows": [_spend(row) for row in rows],
             "total_usd": sum(row["nano_usd"] for row in rows) / NANOS,
-            "node_total_usd": sum(row["nano_usd"] for row in nodes) / NANOS,
+            "node_total_usd": await self._core.db(self._core.store.node_cost_nanos) / NANOS,
             "as_of": self._core.clock.now(),
         }
 

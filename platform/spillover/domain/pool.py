@@ -113,6 +113,7 @@ class PoolState:
     lease_id: str | None = None
     lease_max_nodes: int = 0
     lease_expires_at: float | None = None
+    raised_at: float | None = None
     since: float = 0.0
     seen_at: float | None = None
     idle_since: float | None = None

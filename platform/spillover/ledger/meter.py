@@ -36,7 +36,7 @@ def _launched_head(pool: Pool, state: PoolState, now: float) -> list[PaidNode]:
     if pool.kind is PoolKind.ATTACHED or not state.lease_id:
         return []
     # It costs from the moment that raising began, long before its Ray answers
-    since = min(state.since, now) if state.status is PoolStatus.RAISING else now
+    since = min(state.raised_at or now, now)
     return [_node(pool, f"head-{state.lease_id}", HEAD_TYPE, _head_market(pool), pool.head_price_usd_per_hour, since)]
 
 

@@ -6,8 +6,8 @@ import pytest
 from fakes import LINGER_S
 from world import ROOT, World, attached, burst, running_world
 
-from spillover.domain.pool import PoolState
-from spillover.errors import BadRequest, NotFound
+from spillover.domain.pool import Observation, PoolState
+from spillover.errors import BadRequest, NotFound, PoolRefused
 
 pytestmark = pytest.mark.asyncio
 
@@ -63,6 +63,21 @@ async def test_launched_pool_that_does_not_answer_is_folded_and_its_work_lost(tm
         assert first.message.startswith("The nodes of pool cloud are gone.")
         assert "NOT folded" not in first.message
         assert second.session_name != first.session_name
+
+
+async def test_launched_pool_whose_state_api_fails_keeps_its_work(tmp_path: Path) -> None:
+    """A pool that answers with errors is not lost: nothing that runs there is folded, and the error is shown."""
+    async with running_world(tmp_path, burst(unreachable_after_s=20.0)) as world:
+        await world.running("j1", "cloud")
+
+        async def refuse() -> Observation:
+            raise PoolRefused("pool 'cloud': state API is out of order (HTTP 500)")
+
+        world.clusters["cloud"].observe = refuse  # type: ignore[method-assign]
+        await world.tick(60)
+        assert world.state("cloud").status == "up"
+        assert "out of order" in world.state("cloud").message
+        assert world.job("j1").status == "running"
 
 
 async def test_restarted_attached_pool_fences_its_attempts(tmp_path: Path) -> None:

@@ -41,10 +41,11 @@ def test_worker_costs_from_its_own_start() -> None:
     )
 
 
-def test_head_costs_while_it_is_being_raised() -> None:
-    """The meter of a head runs from the moment that raising began."""
-    raising = PoolState("p", PoolStatus.RAISING, lease_id="L", since=50.0)
-    (head,) = new_nodes(view(status=PoolStatus.RAISING), raising, [], 100.0)
+@pytest.mark.parametrize("status", [PoolStatus.RAISING, PoolStatus.UP])
+def test_head_costs_while_it_is_being_raised(status: PoolStatus) -> None:
+    """The meter of a head runs from the moment that raising began, also when it is first metered after that."""
+    state = PoolState("p", status, lease_id="L", raised_at=50.0, since=70.0)
+    (head,) = new_nodes(view(status=status), state, [], 100.0)
     assert (head.node_id, head.since, head.metered_until) == ("head-L", 50.0, 50.0)
 
 
