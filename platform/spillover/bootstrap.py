@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
-import json
 import logging
-import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from .adapters.ray_cluster import RayCluster
 from .adapters.ray_http import RayHttp
 from .adapters.seal import Sealer
 from .adapters.sql_store import SqlStore
+from .adapters.state_folder import first_token_file, remove_cut_uploads, sole_owner, write_server_file
 from .config import AnyPool, Settings, pool_token
 from .config import LaunchedPool as LaunchedSettings
 from .control.assembly import Control, assemble
@@ -28,7 +26,7 @@ from .control.core import ControlSettings, Core, PoolRuntime
 from .control.service import token_hash
 from .domain.pool import Market, NodeType, Pool, PoolKind, PoolRole
 from .domain.resources import Demand, Resources, parse_bundles
-from .errors import SettingsError, SpilloverError
+from .errors import SettingsError
 from .gateway.app import build_app
 from .gateway.server import GatewayServer
 from .ledger.metering import Metering
@@ -139,18 +137,6 @@ def _token_source(raw: AnyPool) -> Callable[[], str | None]:
     return lambda: pool_token(raw)
 
 
-@contextmanager
-def sole_owner(state_dir: Path) -> Iterator[None]:
-    """Hold the state folder for this process alone. Raises SpilloverError if another Spillover has it."""
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (state_dir / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise SpilloverError(f"another Spillover runs on the state folder {state_dir}; stop it first") from None
-        yield
-
-
 def check_removed_pools(store: Store, settings: Settings) -> None:
     """Refuse settings that forget a pool with nodes under lease: nobody would fold it. Raises SettingsError."""
     leased = {name for name, state in store.pool_states().items() if state.lease_id}
@@ -167,12 +153,7 @@ def check_removed_pools(store: Store, settings: Settings) -> None:
 
 def _first_token(store: SqlStore, clock: RealClock, state_dir: Path) -> Path:
     """The administrator's token, made at first start, readable by the owner alone."""
-    path = state_dir / "token"
-    if not path.exists():
-        part = path.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(secrets.token_hex(32))
-        part.replace(path)
+    path = first_token_file(state_dir)
     store.add_token(token_hash(path.read_text().strip()), Caller("admin", "default", "admin"), clock.now())
     return path
 
@@ -188,8 +169,7 @@ async def platform(
         store, clock = SqlStore.in_folder(state_dir), RealClock()
         check_removed_pools(store, settings)
         store.release_all()  # we are alone: claims of a process that died would only hold us up
-        for part in state_dir.glob("packages/*/.*.part"):  # and so are uploads that it had under way
-            part.unlink()
+        remove_cut_uploads(state_dir)
         installation = store.installation_id()
         pools = {
             name: _runtime(name, raw, store, installation, state_dir / "clusters")
@@ -202,7 +182,7 @@ async def platform(
         server = GatewayServer(build_app(control.service), settings.listen.host, settings.listen.port)
         await server.start()
         core.url = server.url
-        _write_server_file(state_dir, server.url, token_file)
+        write_server_file(state_dir, server.url, token_file)
         loop = asyncio.create_task(control.loop.run())
         try:
             yield Platform(control, server.url, token_file, state_dir)
@@ -216,11 +196,6 @@ async def platform(
                 await runtime.cluster.close()  # type: ignore[attr-defined]  # ours
             await control.close()
             store.close()
-
-
-def _write_server_file(state_dir: Path, url: str, token_file: Path) -> None:
-    text = json.dumps({"address": url, "token_file": str(token_file), "pid": os.getpid()})
-    (state_dir / "server.json").write_text(text)
 
 
 async def fold_all(control: Control, say: Say) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from spillover.adapters.sql_store import SqlStore
-from spillover.bootstrap import check_removed_pools, sole_owner
+from spillover.adapters.state_folder import sole_owner
+from spillover.bootstrap import check_removed_pools
 from spillover.config import Settings, load_settings
 from spillover.domain.pool import PoolState, PoolStatus
 from spillover.errors import SettingsError, SpilloverError

@@ -1,4 +1,4 @@
-"""Raises and folds pools, and knows which of them answer. One step at a time, each committed before it is taken."""
+"""Raises, keeps and folds pools. One step at a time, each committed before it is taken."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import replace
 
 from ..domain.job import Attempt
 from ..domain.pool import PoolKind, PoolRole, PoolState, PoolStatus, PoolTarget
-from ..errors import PoolError, PoolRefused, PoolUnreachable
+from ..errors import PoolError, PoolUnreachable
 from ..ports import ClusterVersion
-from .core import SYSTEM, Core, PoolRuntime
+from .core import Core, PoolRuntime
+from .pool_look import look, save_pool
 
 log = logging.getLogger(__name__)
 
 _FIRST_RETRY_S = 10.0
 _LONGEST_RETRY_S = 600.0
-_SEEN_EVERY_S = 5.0
 _LAST_TRIES = 3
 _HEAD_ANSWERS_S = 30.0
 _NOT_FOLDED = "NOT folded, nodes may still cost money; tried again until the provider says they are gone"
@@ -34,10 +34,7 @@ class Pools:
         return (await self._core.db(self._core.store.pool_states)).get(name) or PoolState(name)
 
     async def _save(self, state: PoolState, text: str = "") -> PoolState:
-        event = self._core.event(SYSTEM, f"pool:{state.name}", text) if text else None
-        await self._core.db(self._core.store.save_pool, state, event)
-        self._core.wake.set()
-        return state
+        return await save_pool(self._core, state, text)
 
     async def step(self, name: str) -> None:
         """Move the pool one step towards where it should be."""
@@ -45,7 +42,7 @@ class Pools:
         state = await self.state(name)
         live = await self._live(name)
         if runtime.pool.kind is PoolKind.ATTACHED:
-            await self._look(runtime, replace(state, address=runtime.pool.address))
+            await look(self._core, runtime, replace(state, address=runtime.pool.address))
             return
         state = replace(state, target=self._target(runtime, live))
         if state.status is PoolStatus.DOWN:
@@ -213,7 +210,7 @@ class Pools:
     # watching
 
     async def _keep(self, runtime: PoolRuntime, state: PoolState) -> None:
-        state = await self._look(runtime, state)
+        state = await look(self._core, runtime, state)
         live = await self._live(state.name)  # a job may have come during the look
         state = replace(state, target=self._target(runtime, live))
         now = self._core.clock.now()
@@ -247,40 +244,3 @@ class Pools:
     async def _begin_fold(self, state: PoolState, why: str) -> None:
         since = self._core.clock.now()
         await self._save(replace(state, status=PoolStatus.FOLDING, since=since, message=why), f"fold: {why}")
-
-    async def _look(self, runtime: PoolRuntime, state: PoolState) -> PoolState:
-        """Observe the cluster, and note whether it answers and whether it is still the same one."""
-        now = self._core.clock.now()
-        try:
-            seen = await runtime.cluster.observe()
-        except PoolRefused as error:
-            runtime.seen_error = str(error)
-            if runtime.launcher is None or state.status is not PoolStatus.UP:
-                return await self._no_answer(runtime, state, str(error), now)
-            # It answers, so it is not lost: what runs there must not be folded for an error of ours or its own
-            changed = replace(state, seen_at=now, message=str(error))
-            return await self._save(changed, str(error)) if state.message != changed.message else changed
-        except PoolError as error:
-            runtime.seen_error = str(error)
-            return await self._no_answer(runtime, state, str(error), now)
-        runtime.seen, runtime.seen_error = seen, ""
-        changed = replace(state, status=PoolStatus.UP, seen_at=now, message="")
-        text = ""
-        if state.status is not PoolStatus.UP:
-            changed, text = replace(changed, since=now), "answers"
-        if seen.session_name != state.session_name:
-            changed = replace(changed, session_name=seen.session_name, session_since=now)
-            text = f"answers with a new Ray session {seen.session_name}"
-        # A look that shows nothing new is written now and then only
-        if text or state.message or now - (state.seen_at or 0) > _SEEN_EVERY_S:
-            await self._save(changed, text)
-        return changed
-
-    async def _no_answer(self, runtime: PoolRuntime, state: PoolState, why: str, now: float) -> PoolState:
-        quiet_s = now - (state.seen_at or state.since)
-        if state.status is PoolStatus.UP and quiet_s < runtime.pool.unreachable_after_s / 2:
-            return state
-        if state.status is PoolStatus.UNREACHABLE:
-            return state
-        runtime.seen = None
-        return await self._save(replace(state, status=PoolStatus.UNREACHABLE, since=now, message=why), f"lost: {why}")
