@@ -18,7 +18,7 @@ from ..errors import SpilloverError
 from .demo_compare import comparison
 from .demo_face import Face, make_face
 from .demo_registry import Place, registered
-from .demo_site import CLOUD, NAMES, ONPREM, PRICES, PRICES_SAY, RULES, TEAMS, end_site, prepare, still_there
+from .demo_site import CLOUD, DEMO_MARK, NAMES, ONPREM, PRICES, PRICES_SAY, RULES, TEAMS, end_site, prepare, still_there
 from .demo_story import Ending, Story, expected_s
 from .demo_summary import cloud_spend, comparison_table, costs_by_job, summary
 from .text import age, dollars
@@ -97,6 +97,7 @@ async def run_demo(jobs: Path, clusters: Path, *, keep: bool) -> int:
 
 async def _at(place: Place, stop: Stop, face: Face, jobs: Path, clusters: Path) -> int:
     stop.check()
+    os.environ[DEMO_MARK] = str(place.site.root)  # for the launchers that the platform starts
     prepare(place.site, clusters / "embedded.yaml", place.blocks)
     logging.basicConfig(filename=place.site.root / "demo.log", level=logging.INFO)
     settings = load_settings(place.site.settings_file, environ={})
