@@ -97,7 +97,7 @@ class Intake:
         reasons = refusals(queued, views)
         if len(reasons) == len(views):
             lines = "; ".join(f"{pool}: {reason}" for pool, reason in reasons.items())
-            raise BadRequest(f"No pool can ever run this job, which needs {job.demand} ({job.demand_source}). {lines}.")
+            raise BadRequest(f"No pool can ever run this job, which needs {job.demand} ({job.demand_source}). {lines}")
 
 
 def entrypoint_resources(request: SubmitRequest) -> Resources:

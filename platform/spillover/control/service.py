@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..domain.job import Job, JobView, SubmitRequest
-from ..domain.pool import PoolKind, PoolStatus
+from ..domain.pool import PoolKind, PoolRole, PoolStatus
 from ..errors import BadRequest, Forbidden, JobNotTerminal, NotFound
 from ..ports import Caller
 from .core import Core
@@ -186,7 +186,11 @@ class Service:
         event = self.core.event(caller.user, f"pool:{pool}", "fold asked for")
         await self.core.db(self.core.store.mark_pool, pool, "fold_asked_at", self.core.clock.now(), event)
         self.core.wake.set()
-        return f"Pool '{pool}' is being folded."
+        again = " It is a baseline pool: it is raised again at once." if self._is_baseline(pool) else ""
+        return f"Pool '{pool}' is being folded.{again}"
+
+    def _is_baseline(self, pool: str) -> bool:
+        return self.core.pools[pool].pool.role is PoolRole.BASELINE
 
     def _check_operator(self, caller: Caller, pool: str) -> None:
         if caller.role not in _OPERATORS:
