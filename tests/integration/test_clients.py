@@ -82,7 +82,9 @@ def test_what_the_command_line_says_arrives(place: Place) -> None:
     assert done.code == 0, done.text
     assert "it says" not in done.out, "--no-wait waited"
     place.spillover.wait_status("full", "succeeded")
-    assert "it says good day\nhello.py\n" in place.spillover.logs("full")
+    said = place.spillover.logs("full")  # Ray's own unflushed lines may come between these two
+    assert "it says good day" in said
+    assert "hello.py" in said
 
     details = place.spillover.job("full")
     assert details["metadata"] == {"project": "apollo", "spillover/runtime": "1min"}
