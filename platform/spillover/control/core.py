@@ -66,6 +66,7 @@ class Core:
     pools: Mapping[str, PoolRuntime]
     folder: Path
     url: str = ""
+    ended: int = 0  # attempts that have ended since the start
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")

@@ -34,6 +34,7 @@ class Endings:
         text = f"attempt {attempt.attempt_id} on pool {attempt.pool} {outcome.value}: {_short(message)}"
         event = self._core.event(SYSTEM, job.submission_id, text)
         await self._core.db(self._core.store.update_attempt, ended, changed, token, event)
+        self._core.ended += 1
         self._core.wake.set()
 
     def _after(self, job: Job, attempt: Attempt, losses: int) -> Job:

@@ -29,18 +29,18 @@ class Passes:
         self._core = core
         self._began = core.clock.now()
         self._history: dict[tuple[str, str], tuple[float, ...]] = {}
+        self._ended = 0
         self.order: dict[str, int] = {}
         # Also of attempts that have ended: what they held may be seen for a moment longer, and is not foreign use
         self._owners: dict[str, str] = {}
         self._said: dict[str, tuple[str, str, float]] = {}
 
-    def forget_history(self, job: Job) -> None:
-        """A like job has ended: what was learnt from it counts from now on."""
-        self._history.pop((job.team, job.request.entrypoint), None)
-
     async def snapshot(self) -> Snapshot:
         """Queue and pools at this instant."""
         store, db = self._core.store, self._core.db
+        if self._ended != self._core.ended:  # what can be learnt from a job counts from its end on
+            self._ended = self._core.ended
+            self._history.clear()
         live = await db(store.live_attempts)
         waiting = [j for j in await db(store.jobs, [JobStatus.QUEUED]) if j.target is JobTarget.RUN]
         for job in waiting:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from world import ALICE, attached, burst, running_world
 
+from spillover.domain.job import SubmitRequest
 from spillover.errors import BadRequest
 from spillover.placement.policies import make_policy
 
@@ -85,3 +86,20 @@ async def test_queue_and_pools_show_what_is(tmp_path: Path) -> None:
         (pool,) = await world.control.service.pools(ALICE)
         assert (pool["status"], pool["jobs"], pool["lease"]["max_nodes"]) == ("up", 1, 2)
         assert [node["used"] for node in pool["nodes"] if not node["is_head"]] == [{"CPU": 2.0}] * 2
+
+
+async def test_run_time_is_learnt_from_like_jobs(tmp_path: Path) -> None:
+    """The second run of an entrypoint is expected to take as long as the first one took, without a restart."""
+    async with running_world(tmp_path) as world:
+        await world.tick(2)
+        like = SubmitRequest("python same.py")
+        for name in ("first", "second"):
+            await world.control.service.submit(ALICE, name, like)
+            await world.until(lambda name=name: name in world.clusters["onprem"].runs)
+            world.clusters["onprem"].run(name)
+            await world.tick(31)
+            world.clusters["onprem"].end(name)
+            await world.until(lambda name=name: world.job(name).status == "succeeded")
+        expected = [world.store.decisions(name)[-1].offers[0].runtime_s for name in ("first", "second")]
+        assert expected[0] == world.settings.default_runtime_s
+        assert expected[1] == pytest.approx(31, abs=3)
