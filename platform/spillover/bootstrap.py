@@ -31,7 +31,7 @@ from .gateway.app import build_app
 from .gateway.server import GatewayServer
 from .ledger.metering import Metering
 from .placement.policies import Policy, make_policy
-from .ports import Caller, Store
+from .ports import Caller, Clock, Store
 
 Say = Callable[[str], None]
 
@@ -151,10 +151,11 @@ def check_removed_pools(store: Store, settings: Settings) -> None:
         )
 
 
-def _first_token(store: SqlStore, clock: RealClock, state_dir: Path) -> Path:
-    """The administrator's token, made at first start, readable by the owner alone."""
-    path = first_token_file(state_dir)
-    store.add_token(token_hash(path.read_text().strip()), Caller("admin", "default", "admin"), clock.now())
+def admit_admin(store: Store, clock: Clock, settings: Settings) -> Path:
+    """Let the administrator in, as a member of `defaults.team`, and return the file with the token."""
+    path = first_token_file(settings.state_dir)
+    admin = Caller("admin", settings.defaults.team, "admin")
+    store.add_token(token_hash(path.read_text().strip()), admin, clock.now())
     return path
 
 
@@ -178,7 +179,7 @@ async def platform(
         core = Core(store, clock, control_settings(settings), policy, pools, state_dir)
         metering = Metering(store, core.db, {name: runtime.launcher for name, runtime in pools.items()})
         control = assemble(core, Sealer.from_file(state_dir / "links.key").key, metering.run)
-        token_file = _first_token(store, clock, state_dir)
+        token_file = admit_admin(store, clock, settings)
         server = GatewayServer(build_app(control.service), settings.listen.host, settings.listen.port)
         await server.start()
         core.url = server.url

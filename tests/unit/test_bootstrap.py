@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from spillover.adapters.clock import RealClock
 from spillover.adapters.sql_store import SqlStore
 from spillover.adapters.state_folder import sole_owner
-from spillover.bootstrap import check_removed_pools
+from spillover.bootstrap import admit_admin, check_removed_pools
 from spillover.config import Settings, load_settings
+from spillover.control.service import token_hash
 from spillover.domain.pool import PoolState, PoolStatus
 from spillover.errors import SettingsError, SpilloverError
 
@@ -56,3 +58,16 @@ def test_state_folder_has_one_owner(tmp_path: Path) -> None:
     """A second Spillover on the same state folder is refused with the folder's name."""
     with sole_owner(tmp_path), pytest.raises(SpilloverError, match=str(tmp_path)), sole_owner(tmp_path):
         pass
+
+
+def test_admin_is_of_the_default_team(settings: Settings, store: SqlStore) -> None:
+    """The first token is its owner's alone to read, stays the same, and acts for the setting `defaults.team`."""
+    defaults = settings.defaults.model_copy(update={"team": "search"})
+    of_search = settings.model_copy(update={"defaults": defaults})
+    file = admit_admin(store, RealClock(), of_search)
+    assert file.stat().st_mode & 0o777 == 0o600
+    token = file.read_text()
+    assert admit_admin(store, RealClock(), of_search).read_text() == token
+    caller = store.caller_of(token_hash(token))
+    assert caller is not None
+    assert (caller.user, caller.team, caller.role) == ("admin", "search", "admin")
