@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from .domain.access import Token
 from .domain.decision import Decision
 from .domain.job import Attempt, Job, JobStatus, SubmitRequest
 from .domain.money import LedgerEntry, PaidNode
+from .domain.past import PastJobs, StartedJob
 from .domain.pool import Observation, PoolState
 from .domain.provider import ProviderNode, Raised
 from .domain.resources import Demand
@@ -113,6 +116,22 @@ class Launcher(Protocol):
 
 
 @dataclass(frozen=True)
+class EventFilter:
+    """Which part of the history. `before` is the number of the event at which the page before ended.
+
+    With `team` and `user` set, only what is about pools, and about jobs of that team or user.
+    """
+
+    subject: str | None = None
+    actor: str | None = None
+    since: float | None = None
+    team: str | None = None
+    user: str | None = None
+    before: int | None = None
+    limit: int = 200
+
+
+@dataclass(frozen=True)
 class Event:
     """One line of a job's or pool's history: who did what, when."""
 
@@ -120,15 +139,6 @@ class Event:
     actor: str
     subject: str
     text: str
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who sends a request."""
-
-    user: str
-    team: str
-    role: str
 
 
 class Db(Protocol):
@@ -146,12 +156,24 @@ class Store(Protocol):
     """
 
     # tokens
-    def caller_of(self, token_hash: str) -> Caller | None:
-        """Who holds the token with this SHA-256 hash."""
+    def token(self, token_hash: str) -> Token | None:
+        """The token with this SHA-256 hash, dead or alive."""
         ...
 
-    def add_token(self, token_hash: str, caller: Caller, at: float) -> None:
-        """Let a token in."""
+    def tokens(self) -> list[Token]:
+        """All tokens, oldest first."""
+        ...
+
+    def add_token(self, token: Token, event: Event | None = None) -> None:
+        """Let a token in. One of the same hash or id is replaced."""
+        ...
+
+    def revoke_token(self, token_id: str, at: float, event: Event) -> bool:
+        """Let a token in no more. False if there is no living one of that id."""
+        ...
+
+    def note_token_used(self, token_id: str, at: float) -> None:
+        """Remember when a token was last used."""
         ...
 
     # jobs
@@ -224,6 +246,10 @@ class Store(Protocol):
         ...
 
     # what was learnt
+    def started_jobs(self, limit: int) -> list[StartedJob]:
+        """Jobs that have started, deleted ones too, in the order of their starts; of more than `limit` the newest."""
+        ...
+
     def run_times(self, team: str, entrypoint: str, limit: int) -> list[float]:
         """Run times in seconds of the newest successful jobs that are alike."""
         ...
@@ -251,6 +277,10 @@ class Store(Protocol):
 
     def events(self, subject: str | None = None, limit: int = 200) -> list[Event]:
         """History, newest first."""
+        ...
+
+    def find_events(self, asked: EventFilter) -> list[tuple[int, Event]]:
+        """History with the number of each event, newest first."""
         ...
 
     # pools
@@ -288,14 +318,31 @@ class Store(Protocol):
         """Nodes that cost money now."""
         ...
 
-    def node_cost_nanos(self) -> int:
-        """What all nodes ever have cost by their own meters, in nanodollars: the ledger must come to the same."""
+    def node_cost_nanos(self, since: date | None = None, until: date | None = None) -> int:
+        """What all nodes have cost by their own meters, in nanodollars: the ledger must come to the same.
+
+        From the beginning of the UTC day `since` until that of `until`.
+        """
+        ...
+
+    def job_cost_nanos(self, submission_id: str) -> int:
+        """What a job has cost so far, in nanodollars."""
         ...
 
     def record_spend(self, nodes: Sequence[PaidNode], entries: Sequence[LedgerEntry]) -> None:
         """Move the nodes' meters and append what they cost, together."""
         ...
 
-    def spend(self, by: Sequence[str]) -> list[Mapping[str, Any]]:
-        """Sums of the ledger in nanodollars and node-seconds, grouped by these columns of LedgerEntry."""
+    def spend(
+        self, by: Sequence[str], since: date | None = None, until: date | None = None, team: str | None = None
+    ) -> list[Mapping[str, Any]]:
+        """Sums of the ledger in nanodollars (`nano_usd`) and node-seconds (`node_s`), grouped by columns.
+
+        These are `day` (UTC, YYYY-MM-DD), `job` and the names of LedgerEntry's fields. From the beginning of the day
+        `since` until that of `until`; with a `team`, what is booked on that team alone.
+        """
+        ...
+
+    def past_jobs(self, since: float | None = None, until: float | None = None, limit: int | None = None) -> PastJobs:
+        """The jobs that ran and ended in [since, until), Unix seconds; of more than `limit` the newest."""
         ...

@@ -12,16 +12,17 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from .seal import Sealer
-from .sql_tables import meta, metadata
+from .sql_schema import bring_up_to_date
+from .sql_tables import meta
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for the database URL; tables are made if they are not there."""
+    """An engine for the database URL, with the newest schema. Raises SpilloverError if the database has a newer one."""
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
-    metadata.create_all(engine)
+    bring_up_to_date(engine)
     return engine
 
 

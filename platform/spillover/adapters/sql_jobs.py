@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Connection, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.decision import Decision
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, JobTarget
+from ..domain.past import StartedJob
 from ..errors import DuplicateJob, StaleClaim
 from ..ports import Event
 from .sql_base import SqlBase
-from .sql_rows import attempt_row, job_changes, job_row, load_attempt, load_job
+from .sql_rows import attempt_row, job_changes, job_row, load_attempt, load_job, load_started
 from .sql_tables import attempts, jobs
 from .sql_tables import decisions as decisions_table
 from .sql_tables import events as events_table
 
 _ENDED = [s.value for s in JobStatus if s.final]
+_ABOUT = [
+    jobs.c[name]
+    for name in ("submission_id", "user", "team", "priority", "entrypoint", "demand", "hints", "submitted_at")
+]
 
 
 def put_event(db: Connection, event: Event | None) -> None:
@@ -177,6 +182,14 @@ class SqlJobs(SqlBase):
         )
         with self._read() as db:
             return db.execute(query).scalar()
+
+    def started_jobs(self, limit: int) -> list[StartedJob]:
+        did = and_(attempts.c.submission_id == jobs.c.submission_id, attempts.c.started_at == jobs.c.started_at)
+        query = select(*_ABOUT, jobs.c.started_at, attempts.c.committed_at.label("placed_at"), attempts.c.pool)
+        query = query.join(attempts, did).order_by(jobs.c.started_at.desc(), jobs.c.submission_id.desc()).limit(limit)
+        with self._read() as db:
+            rows = db.execute(query).all()
+        return [load_started(row) for row in reversed(rows)]
 
     def run_times(self, team: str, entrypoint: str, limit: int) -> list[float]:
         query = (

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, JobTarget, Outcome, SubmitRequest
+from ..domain.past import StartedJob
 from ..domain.pool import PoolState, PoolStatus, PoolTarget
 from . import codec
 from .seal import Sealer
@@ -74,6 +75,12 @@ def load_job(row: Row[Any], sealer: Sealer) -> Job:
         target=JobTarget(data["target"]),
         **{name: data[name] for name in _MUTABLE},
     )
+
+
+def load_started(row: Row[Any]) -> StartedJob:
+    """A started job from its columns and those of its attempt."""
+    data = dict(row._mapping)  # noqa: SLF001
+    return StartedJob(**{**data, "demand": _demand(data["demand"]), "hints": _hints(data["hints"])})
 
 
 @lru_cache(maxsize=65536)

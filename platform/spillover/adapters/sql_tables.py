@@ -1,4 +1,4 @@
-"""The tables of the store."""
+"""The tables of the store, as the newest migration leaves them."""
 
 from __future__ import annotations
 
@@ -22,11 +22,17 @@ meta = Table("meta", metadata, Column("name", String, primary_key=True), Column(
 tokens = Table(
     "tokens",
     metadata,
-    Column("hash", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("hash", String, nullable=False),
     Column("user", String, nullable=False),
     Column("team", String, nullable=False),
     Column("role", String, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("expires_at", Float),
+    Column("revoked_at", Float),
+    Column("used_at", Float),
+    Index("tokens_by_hash", "hash", unique=True),
 )
 
 jobs = Table(
@@ -59,6 +65,8 @@ jobs = Table(
     Column("claim_until", Float),
     Index("jobs_by_status", "status", "submitted_at"),
     Index("jobs_by_likeness", "team", "status", "submitted_at"),
+    Index("jobs_by_end", "ended_at"),
+    Index("jobs_by_start", "started_at"),
 )
 
 attempts = Table(
@@ -159,7 +167,7 @@ nodes = Table(
     Column("price_usd_per_hour", Float, nullable=False),
     Column("is_head", Boolean, nullable=False),
     Column("ip", String, nullable=False),
-    Column("since", Float, nullable=False),
+    Column("since", Float, primary_key=True),
     Column("metered_until", Float, nullable=False),
     Column("gone_at", Float, index=True),
 )
@@ -168,6 +176,7 @@ ledger = Table(
     "ledger",
     metadata,
     Column("seq", Integer, primary_key=True),
+    Column("day", String, nullable=False, index=True),
     Column("pool", String, nullable=False),
     Column("node_id", String, nullable=False),
     Column("node_type", String, nullable=False),

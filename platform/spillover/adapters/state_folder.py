@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,14 +25,25 @@ def sole_owner(state_dir: Path) -> Iterator[None]:
 
 
 def first_token_file(state_dir: Path) -> Path:
-    """The file with the administrator's token, readable by the owner alone; made if it is not there."""
-    path = state_dir / "token"
-    if not path.exists():
-        part = path.with_suffix(".part")
-        part.touch(mode=0o600)
-        part.write_text(secrets.token_hex(32))
-        part.replace(path)
-    return path
+    """Where the administrator's first token lies, readable by the owner alone."""
+    return state_dir / "token"
+
+
+def read_first_token(state_dir: Path) -> str:
+    """The administrator's first token; "" if there is none."""
+    try:
+        return first_token_file(state_dir).read_text().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def write_first_token(state_dir: Path, secret: str) -> None:
+    """Put the administrator's first token there, whole or not at all."""
+    part = state_dir / "token.part"
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600)
+    part.write_text(secret)
+    part.replace(first_token_file(state_dir))
 
 
 def remove_cut_uploads(state_dir: Path) -> None:
@@ -42,7 +52,10 @@ def remove_cut_uploads(state_dir: Path) -> None:
         part.unlink()
 
 
-def write_server_file(state_dir: Path, url: str, token_file: Path) -> None:
-    """Say where the server is, for the command line on this machine."""
-    text = json.dumps({"address": url, "token_file": str(token_file), "pid": os.getpid()})
-    (state_dir / "server.json").write_text(text)
+def write_server_file(
+    state_dir: Path, local: str, told: str, token_file: Path | None = None, ca_file: Path | None = None
+) -> None:
+    """For the command line on this machine: where the server is, what others are told, and whom to trust there."""
+    files = {"token_file": token_file, "ca_file": ca_file}
+    known = {"address": local, "url": told, **{name: str(file) for name, file in files.items() if file}}
+    (state_dir / "server.json").write_text(json.dumps({**known, "pid": os.getpid()}))

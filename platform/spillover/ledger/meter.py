@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ..domain.money import LedgerEntry, PaidNode
+from ..domain.money import LedgerEntry, PaidNode, ends_by_day
 from ..domain.pool import Market, Node, Pool, PoolKind, PoolState, PoolStatus
 from ..domain.resources import Resources
 from ..placement.capacity import rooms_of
@@ -89,21 +89,25 @@ def meter(
     """Advance the meters of one pool's nodes to `now`. A node with `gone_at` set is metered up to then."""
     by_node = _charges(view)
     totals = {node.node_id: node.resources for node in view.nodes}
-    moved, entries = [], []
+    moved: list[PaidNode] = []
+    entries: list[LedgerEntry] = []
     for node in nodes:
-        until = max(node.metered_until, min(now, node.gone_at or now))
         payers = [
             Payer(job, accounts[job].team, accounts[job].user, charged)
             for job, charged in by_node.get(node.node_id, {}).items()
             if job in accounts
         ]
-        total = totals.get(node.node_id) or _declared(view.pool, node)
-        entries += split(node, total, payers, _foreign(view, node.node_id), until) if until > node.metered_until else []
-        moved.append(replace(node, metered_until=until))
+        total = totals.get(node.node_id) or declared(view.pool, node)
+        at = node.metered_until
+        for end in ends_by_day(at, min(now, node.gone_at or now)):
+            entries += split(replace(node, metered_until=at), total, payers, _foreign(view, node.node_id), end)
+            at = end
+        moved.append(replace(node, metered_until=at))
     return moved, entries
 
 
-def _declared(pool: Pool, node: PaidNode) -> Resources:
+def declared(pool: Pool, node: PaidNode) -> Resources:
+    """What the settings say that a node of its type has."""
     node_type = pool.node_type(node.node_type)
     return node_type.resources if node_type else Resources()
 

@@ -8,15 +8,18 @@ from dataclasses import replace
 
 from ..domain.job import JobStatus
 from ..domain.money import PaidNode
-from ..domain.pool import PoolKind, PoolState
+from ..domain.pool import PoolKind, PoolState, PoolStatus
 from ..errors import PoolError
 from ..placement.snapshot import PoolView, Snapshot
 from ..ports import Db, Launcher, Store
+from .catching_up import as_held, catch_up
 from .meter import ENDED, Account, meter, new_nodes, vanished
 
 log = logging.getLogger(__name__)
 
 _ASK_PROVIDER_S = 10.0
+
+Accounts = Mapping[str, Account]
 
 
 class Metering:
@@ -27,29 +30,54 @@ class Metering:
         self._db = db
         self._launchers = launchers
         self._asked: dict[str, float] = {}
-        self._before: tuple[dict[str, PoolView], dict[str, Account]] = ({}, {})
+        self._before: dict[str, tuple[PoolView, Accounts]] = {}
+        self._looked: set[str] = set()
 
     async def run(self, snapshot: Snapshot) -> None:
         """Advance all meters to the snapshot's instant.
 
         What was spent since the last time is booked on those who held the nodes then. Who holds them now pays from
-        now on: so this must run whenever that changes.
+        now on: so this must run whenever that changes. After a start, what was spent while nobody looked is booked by
+        what the store and the first looks say, once these have come.
         """
         store, db = self._store, self._db
         states = await db(store.pool_states)
         known = await db(store.open_nodes)
         active = [JobStatus.STARTING, JobStatus.RUNNING, JobStatus.UNREACHABLE]
         accounts = {j.submission_id: Account(j.team, j.user) for j in await db(store.jobs, active)}
-        views, payers = self._before
-        self._before = {view.pool.name: view for view in snapshot.pools}, accounts
         for view in snapshot.pools:
             state = states.get(view.pool.name) or PoolState(view.pool.name)
             nodes = [n for n in known if n.pool == view.pool.name]
-            nodes += new_nodes(view, state, nodes, snapshot.at)
-            nodes = await self._mark_gone(view, state, nodes, snapshot.at)
-            if nodes:
-                moved, entries = meter(views.get(view.pool.name, view), nodes, {**accounts, **payers}, snapshot.at)
-                await db(store.record_spend, moved, entries)
+            new = new_nodes(view, state, nodes, snapshot.at)
+            if nodes and self._must_wait(view):
+                await db(store.record_spend, new, [])
+            else:
+                nodes = await self._mark_gone(view, state, [*nodes, *new], snapshot.at)
+                await self._book(view, nodes, accounts, snapshot.at)
+
+    def _must_wait(self, view: PoolView) -> bool:
+        """Whether a pool has not been looked at since the start.
+
+        After the first look it waits once more: that its jobs have ended meanwhile is known a little later.
+        """
+        name = view.pool.name
+        if name in self._before or name in self._looked:
+            return False
+        if view.nodes or view.status is not PoolStatus.UP:
+            self._looked.add(name)
+        return True
+
+    async def _book(self, view: PoolView, nodes: Sequence[PaidNode], accounts: Accounts, now: float) -> None:
+        store, db = self._store, self._db
+        before = self._before.get(view.pool.name)
+        held = as_held(view, nodes)
+        self._before[view.pool.name] = held, accounts
+        if nodes and before:
+            await db(store.record_spend, *meter(before[0], nodes, {**accounts, **before[1]}, now))
+        elif nodes:
+            past = await db(store.past_jobs, min(n.metered_until for n in nodes), now)
+            placed = {a.submission_id: a.committed_at for a in await db(store.live_attempts)}
+            await db(store.record_spend, *catch_up(held, nodes, accounts, placed, past.jobs, now))
 
     async def _mark_gone(
         self, view: PoolView, state: PoolState, nodes: Sequence[PaidNode], now: float

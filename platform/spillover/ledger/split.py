@@ -19,6 +19,9 @@ class Payer:
     charged: Resources
 
 
+_DUST = 1e-12
+"""Shares of a full node need not add up to one in floating point: what is less than this is not idle time."""
+
 Part = tuple[EntryKind, Payer | None, float]
 """What kind, who, and which fraction of the node."""
 
@@ -26,10 +29,11 @@ Part = tuple[EntryKind, Payer | None, float]
 def split(
     node: PaidNode, total: Resources, payers: Sequence[Payer], foreign: Resources, until: float
 ) -> list[LedgerEntry]:
-    """The entries for `node` from where its meter stands to `until`.
+    """The entries for `node` from where its meter stands to `until`, which must not go over midnight UTC.
 
     A head belongs to all: it is its own kind. Otherwise each job pays its dominant share of the node (scaled down
-    if together they were charged for more than there is), foreign use pays its share, and the rest is idle.
+    if together they were charged for more than there is), foreign use pays its share, and the rest is idle. Each
+    entry is less than two nanodollars off its exact share; together they are exactly what the node costs.
     """
     if node.is_head:
         return _entries(node, until, [(EntryKind.HEAD, None, 1.0)])
@@ -38,7 +42,7 @@ def split(
     taken = sum(share for _, _, share in shares)
     scale = 1.0 / max(1.0, taken)
     parts = [(kind, payer, share * scale) for kind, payer, share in shares if share > 0]
-    if taken < 1.0:
+    if taken < 1.0 - _DUST:
         parts.append((EntryKind.IDLE, None, 1.0 - taken))
     return _entries(node, until, parts)
 
@@ -46,10 +50,10 @@ def split(
 def _entries(node: PaidNode, until: float, parts: Sequence[Part]) -> list[LedgerEntry]:
     cost = cost_nanos(node.price_usd_per_hour, node.metered_until, until)
     entries, running, given = [], 0.0, 0
-    for kind, payer, share in parts:
+    for number, (kind, payer, share) in enumerate(parts, 1):
         running += share
         # Differences of a rounded running total: the parts add up exactly
-        upto = cost if abs(running - 1.0) < 1e-9 else int(cost * running)
+        upto = cost if number == len(parts) else min(cost, int(cost * running))
         entries.append(_entry(node, until, kind, payer, upto - given, share))
         given = upto
     return entries

@@ -1,4 +1,4 @@
-"""Tokens, pools, packages and money come back from the store as they went in."""
+"""Pools and packages come back from the store as they went in."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pytest
 
 from spillover.adapters.seal import Sealer
 from spillover.adapters.sql_store import SqlStore
-from spillover.domain.money import EntryKind, LedgerEntry, PaidNode
 from spillover.domain.pool import PoolState, PoolStatus, PoolTarget
 from spillover.domain.resources import Demand, Resources
 from spillover.errors import SpilloverError
-from spillover.ports import Caller, Event
+from spillover.ports import Event
 
 EVENT = Event(1.0, "root", "pool:p", "text")
-NODE = PaidNode("p", "n1", "worker", "spot", 1.25, is_head=False, ip="10.0.0.1", since=5.0, metered_until=5.0)
 
 
 @pytest.fixture
@@ -25,14 +23,6 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
     opened = SqlStore.in_folder(tmp_path)
     yield opened
     opened.close()
-
-
-def test_tokens(store: SqlStore) -> None:
-    """A token names its holder; adding it again replaces what it allows."""
-    assert store.caller_of("h") is None
-    store.add_token("h", Caller("alice", "search", "user"), 1.0)
-    store.add_token("h", Caller("alice", "search", "admin"), 2.0)
-    assert store.caller_of("h") == Caller("alice", "search", "admin")
 
 
 def test_installation_keeps_its_name(store: SqlStore, tmp_path: Path) -> None:
@@ -85,24 +75,6 @@ def test_packages_by_tenant(store: SqlStore) -> None:
     assert store.idle_packages(601.0) == []
     store.drop_package("alice", "gcs://a.zip")
     assert not store.pin_package("alice", "gcs://a.zip", 9999.0)
-
-
-def test_meters_and_entries_move_together(store: SqlStore) -> None:
-    """A node's meter and its entries are written in one go; a node that is gone is not open any more."""
-    entry = LedgerEntry("p", "n1", "worker", "spot", 5.0, 6.0, EntryKind.JOB, 10**15, 1.0, "j1", "search", "alice")
-    idle = replace(entry, kind=EntryKind.IDLE, nano_usd=7, node_s=0.5, submission_id=None, team=None, user=None)
-    store.record_spend([NODE], [])
-    assert store.open_nodes() == [NODE]
-    store.record_spend([replace(NODE, metered_until=6.0)], [entry, idle])
-    assert store.open_nodes() == [replace(NODE, metered_until=6.0)]
-    assert store.spend(["kind", "job"]) == [
-        {"kind": "idle", "job": None, "nano_usd": 7, "node_s": 0.5},
-        {"kind": "job", "job": "j1", "nano_usd": 10**15, "node_s": 1.0},
-    ]
-    assert store.spend(["day"])[0]["day"] == "1970-01-01"
-    assert store.spend([])[0]["nano_usd"] == 10**15 + 7
-    store.record_spend([replace(NODE, metered_until=6.0, gone_at=6.0)], [])
-    assert store.open_nodes() == []
 
 
 def test_sealer(tmp_path: Path) -> None:

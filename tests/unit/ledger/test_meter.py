@@ -119,3 +119,18 @@ def test_time_never_runs_backwards() -> None:
     node = PaidNode("p", "n1", "worker", "spot", 3.6, is_head=False, ip="", since=90.0, metered_until=100.0)
     (moved,), entries = meter(view(), [node], {}, 50.0)
     assert (moved.metered_until, entries) == (100.0, [])
+
+
+def test_no_entry_goes_over_midnight() -> None:
+    """Days in which nobody metered are booked day by day, to the same sum."""
+    day = 86_400.0
+    node = PaidNode("p", "n1", "worker", "spot", 3.6, is_head=False, ip="", since=0.0, metered_until=day - 10)
+    (moved,), entries = meter(view(WORKER), [node], {}, 3 * day + 5)
+    assert moved.metered_until == 3 * day + 5
+    assert [(e.start, e.end) for e in entries] == [
+        (day - 10, day),
+        (day, 2 * day),
+        (2 * day, 3 * day),
+        (3 * day, 3 * day + 5),
+    ]
+    assert sum(e.nano_usd for e in entries) == round((2 * day + 15) * 1e6)

@@ -55,6 +55,15 @@ def test_thirds_add_up() -> None:
     assert parts(*(payer(f"j{n}", CPU=4 / 3) for n in range(3))) == {"j0": 333.333, "j1": 333.333, "j2": 333.333}
 
 
+def test_hardly_anything_is_still_booked() -> None:
+    """Idle time of a billionth of a node has its own nanodollars; what floating point leaves over is not idle time."""
+    almost = replace(NODE, price_usd_per_hour=3_600_000.0)
+    entries = split(almost, Resources({"CPU": 1}), [payer("j1", CPU=1 - 5e-10)], NOTHING, 1100.0)
+    assert [(e.kind, e.nano_usd) for e in entries] == [(EntryKind.JOB, 10**15 - 500_000), (EntryKind.IDLE, 500_000)]
+    tenths = split(NODE, Resources({"CPU": 1}), [payer(f"j{n}", CPU=0.1) for n in range(10)], NOTHING, 1100.0)
+    assert {e.kind for e in tenths} == {EntryKind.JOB}
+
+
 def test_node_of_unknown_size_is_idle() -> None:
     """Without totals there are no shares: the cost is booked, as idle."""
     assert parts(payer("j1", CPU=1), total=NOTHING) == {"idle": 1000}

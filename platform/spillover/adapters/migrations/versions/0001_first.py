@@ -1,0 +1,192 @@
+"""The schema of the first version, as it stays for ever: what later migrations start from."""
+
+from __future__ import annotations
+
+from alembic import op
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+revision = "0001"
+down_revision = None
+
+tables = MetaData()
+
+Table("meta", tables, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
+
+Table(
+    "tokens",
+    tables,
+    Column("hash", String, primary_key=True),
+    Column("user", String, nullable=False),
+    Column("team", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+Table(
+    "jobs",
+    tables,
+    Column("submission_id", String, primary_key=True),
+    Column("deleted", Boolean, nullable=False, default=False),
+    Column("entrypoint", Text, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("env_vars", Text),
+    Column("user", String, nullable=False),
+    Column("team", String, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("demand", Text, nullable=False),
+    Column("demand_source", String, nullable=False),
+    Column("hints", Text, nullable=False),
+    Column("submitted_at", Float, nullable=False),
+    Column("status", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("not_before", Float, nullable=False),
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    Column("error_type", String),
+    Column("exit_code", Integer),
+    Column("wait_reason", String, nullable=False),
+    Column("expected_start_at", Float),
+    Column("claim_token", String),
+    Column("claim_until", Float),
+    Index("jobs_by_status", "status", "submitted_at"),
+    Index("jobs_by_likeness", "team", "status", "submitted_at"),
+)
+
+Table(
+    "attempts",
+    tables,
+    Column("attempt_id", String, primary_key=True),
+    Column("submission_id", String, nullable=False, index=True),
+    Column("number", Integer, nullable=False),
+    Column("pool", String, nullable=False),
+    Column("node_type", String, nullable=False),
+    Column("market", String, nullable=False),
+    Column("committed_at", Float, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("status", String, nullable=False, index=True),
+    Column("session_name", String),
+    Column("started_at", Float),
+    Column("ended_at", Float),
+    Column("outcome", String),
+    Column("message", Text, nullable=False),
+    Column("error_type", String),
+    Column("exit_code", Integer),
+    Column("core_job_id", String),
+    Column("driver_info", Text),
+    Column("driver_node_id", String),
+    Column("driver_agent_http_address", String),
+    Column("stop_sent_at", Float),
+    Column("log_whole", Boolean, nullable=False),
+)
+
+Table(
+    "observed",
+    tables,
+    Column("team", String, primary_key=True),
+    Column("entrypoint", Text, primary_key=True),
+    Column("demand", Text, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
+Table(
+    "decisions",
+    tables,
+    Column("seq", Integer, primary_key=True),
+    Column("submission_id", String, nullable=False, index=True),
+    Column("at", Float, nullable=False),
+    Column("decision", Text, nullable=False),
+)
+
+Table(
+    "events",
+    tables,
+    Column("seq", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("text", Text, nullable=False),
+)
+
+Table(
+    "pools",
+    tables,
+    Column("name", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("address", String),
+    Column("session_name", String),
+    Column("lease_id", String),
+    Column("lease_max_nodes", Integer, nullable=False),
+    Column("lease_expires_at", Float),
+    Column("raised_at", Float),
+    Column("since", Float, nullable=False),
+    Column("seen_at", Float),
+    Column("idle_since", Float),
+    Column("retry_at", Float),
+    Column("fenced_at", Float),
+    Column("fold_asked_at", Float),
+    Column("session_since", Float),
+    Column("failures", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+)
+
+Table(
+    "packages",
+    tables,
+    Column("tenant", String, primary_key=True),
+    Column("uri", String, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("pinned_until", Float, nullable=False),
+)
+
+Table(
+    "nodes",
+    tables,
+    Column("pool", String, primary_key=True),
+    Column("node_id", String, primary_key=True),
+    Column("node_type", String, nullable=False),
+    Column("market", String, nullable=False),
+    Column("price_usd_per_hour", Float, nullable=False),
+    Column("is_head", Boolean, nullable=False),
+    Column("ip", String, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("metered_until", Float, nullable=False),
+    Column("gone_at", Float, index=True),
+)
+
+Table(
+    "ledger",
+    tables,
+    Column("seq", Integer, primary_key=True),
+    Column("pool", String, nullable=False),
+    Column("node_id", String, nullable=False),
+    Column("node_type", String, nullable=False),
+    Column("market", String, nullable=False),
+    Column("start", Float, nullable=False),
+    Column("end", Float, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("nano_usd", BigInteger, nullable=False),
+    Column("node_s", Float, nullable=False),
+    Column("submission_id", String, index=True),
+    Column("team", String),
+    Column("user", String),
+)
+
+
+def upgrade() -> None:
+    """Make all tables."""
+    tables.create_all(op.get_bind())
