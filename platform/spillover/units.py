@@ -80,6 +80,11 @@ def parse_instant(value: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
+def show_instant(at: float) -> str:
+    """`2026-12-01 08:00 UTC`."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def show_duration(seconds: float) -> str:
     """`45s`, `3m12s`, `2h05m`, `3d04h`."""
     whole = max(0, int(seconds))

@@ -5,27 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .attempts import Attempts
+from .bills import Bills, Compare
 from .core import Core
 from .endings import Endings
+from .explaining import Explaining
+from .finder import Finder
 from .handover import Handover
+from .insight import Insight
 from .intake import Intake
+from .job_views import JobViews
 from .links import Links
 from .logs import LogFiles, LogRelay
 from .loop import Book, ControlLoop
+from .operators import Operators
 from .overuse import Overuse
 from .packages import Packages
 from .passes import Passes
+from .pool_views import PoolViews
 from .pools import Pools
 from .service import Service
-from .views import Views
+from .tokens import Tokens
 
 
 @dataclass(frozen=True)
 class Control:
-    """The service for the gateway, and the loop that does the work."""
+    """The services for the gateway, and the loop that does the work."""
 
     core: Core
     service: Service
+    insight: Insight
+    operators: Operators
+    tokens: Tokens
     loop: ControlLoop
     pools: Pools
     relay: LogRelay
@@ -36,14 +46,24 @@ class Control:
         self.core.close()
 
 
-def assemble(core: Core, link_key: bytes, book: Book) -> Control:
-    """All parts around one core. `link_key` signs the addresses of packages, `book` is the ledger's meter."""
+def assemble(core: Core, link_key: bytes, book: Book, compare: Compare) -> Control:
+    """All parts around one core.
+
+    `link_key` signs the addresses of packages, `book` is the ledger's meter, `compare` replays what has happened.
+    """
     packages, files, endings = Packages(core), LogFiles(core.folder), Endings(core)
-    links = Links(core, link_key)
+    links, finder, intake = Links(core, link_key), Finder(core), Intake(core, packages)
     relay, passes, overuse = LogRelay(core, files), Passes(core), Overuse(core)
     attempts = Attempts(core, Handover(core, packages, endings, links), endings, relay)
-    views = Views(core, passes, overuse)
-    service = Service(core, Intake(core, packages), packages, files, links, views)
-    pools = Pools(core)
-    loop = ControlLoop(core, passes, attempts, pools, packages, overuse, book)
-    return Control(core, service, loop, pools, relay)
+    views, pools = JobViews(core, passes, overuse), Pools(core)
+    explaining = Explaining(core, passes, intake, views)
+    return Control(
+        core=core,
+        service=Service(core, intake, packages, files, links, finder),
+        insight=Insight(core, finder, views, PoolViews(core, passes), explaining, Bills(core, compare)),
+        operators=Operators(core),
+        tokens=Tokens(core),
+        loop=ControlLoop(core, passes, attempts, pools, packages, overuse, book),
+        pools=pools,
+        relay=relay,
+    )

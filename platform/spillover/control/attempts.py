@@ -152,7 +152,8 @@ class Attempts:
 
     def _running(self, job: Job, attempt: Attempt, seen: ClusterJob) -> Job:
         if seen.status != "RUNNING":
-            return replace(job, status=JobStatus.STARTING, message=f"Starts on pool {attempt.pool}. {seen.message}")
+            text = f"Starts on pool {attempt.pool}. {seen.message}"
+            return replace(job, status=JobStatus.STARTING, message=text.rstrip())
         return replace(
             job,
             status=JobStatus.RUNNING,

@@ -7,6 +7,7 @@ import secrets
 import string
 from dataclasses import replace
 
+from ..domain.access import Caller, Role
 from ..domain.job import Job, SubmitRequest
 from ..domain.pool import PoolStatus
 from ..domain.resources import Demand, Resources
@@ -14,7 +15,6 @@ from ..errors import BadRequest, Forbidden
 from ..placement.eligibility import refusals
 from ..placement.forecast import expected_runtime
 from ..placement.snapshot import PoolView, QueuedJob
-from ..ports import Caller
 from .core import Core
 from .metadata import Said, read_metadata
 from .packages import Packages, package_uris
@@ -33,12 +33,25 @@ class Intake:
 
     async def accept(self, caller: Caller, submission_id: str | None, request: SubmitRequest) -> Job:
         """Commit the job, or raise: BadRequest, Forbidden, DuplicateJob. From then on it cannot be lost."""
+        await self._check_packages(caller, request)
+        job = await self.draft(caller, submission_id or _random_id(), request)
+        self._check_fits(job)
+        text = f"submitted, needs {job.demand} ({job.demand_source})"
+        event = self._core.event(caller.user, job.submission_id, text)
+        async with self._in_order:
+            # Committed in the order of their times: no pass may see a job before one that was submitted earlier
+            job = replace(job, submitted_at=self._submit_time())
+            await self._core.db(self._core.store.add_job, job, event)
+        self._core.wake.set()
+        return job
+
+    async def draft(self, caller: Caller, submission_id: str, request: SubmitRequest) -> Job:
+        """The job that this request would be, uncommitted. Raises BadRequest, Forbidden."""
         said = read_metadata(request.metadata)
         team = self._team(caller, said)
-        await self._check_packages(caller, request)
         demand, source = await self._demand(team, said, request)
-        job = Job(
-            submission_id=submission_id or "raysubmit_" + "".join(secrets.choice(_ALPHABET) for _ in range(16)),
+        return Job(
+            submission_id=submission_id,
             request=request,
             user=caller.user,
             team=team,
@@ -49,14 +62,6 @@ class Intake:
             submitted_at=self._core.clock.now(),
             message="Waits to be placed.",
         )
-        self._check_fits(job)
-        event = self._core.event(caller.user, job.submission_id, f"submitted, needs {demand} ({source})")
-        async with self._in_order:
-            # Committed in the order of their times: no pass may see a job before one that was submitted earlier
-            job = replace(job, submitted_at=self._submit_time())
-            await self._core.db(self._core.store.add_job, job, event)
-        self._core.wake.set()
-        return job
 
     def _submit_time(self) -> float:
         # No two alike: submit order is the order of the queue
@@ -64,8 +69,9 @@ class Intake:
         return self._last_submit
 
     def _team(self, caller: Caller, said: Said) -> str:
-        if said.team and said.team != caller.team and caller.role != "admin":
-            raise Forbidden(f"Your token is of team '{caller.team}': it cannot submit for team '{said.team}'.")
+        if said.team and said.team != caller.team and caller.role is not Role.ADMIN:
+            mine = f"your token is of team '{caller.team}'"
+            raise Forbidden(f"Forbidden: {mine}: it cannot submit for team '{said.team}'.")
         team = said.team or caller.team
         known = self._core.settings.may_burst
         if team not in known:
@@ -98,6 +104,11 @@ class Intake:
         if len(reasons) == len(views):
             lines = "; ".join(f"{pool}: {reason}" for pool, reason in reasons.items())
             raise BadRequest(f"No pool can ever run this job, which needs {job.demand} ({job.demand_source}). {lines}")
+
+
+def _random_id() -> str:
+    """As Ray's clients make them."""
+    return "raysubmit_" + "".join(secrets.choice(_ALPHABET) for _ in range(16))
 
 
 def entrypoint_resources(request: SubmitRequest) -> Resources:

@@ -11,14 +11,15 @@ from ..domain.decision import Decision, Verdict
 from ..domain.job import Attempt, Job, JobStatus, JobTarget, attempt_id
 from ..domain.pool import PoolKind, PoolState, PoolStatus, Usage
 from ..errors import DuplicateJob, StaleClaim
+from ..placement.forecast import LIKE_JOBS
 from ..placement.place import decide
 from ..placement.snapshot import LiveWork, PoolView, QueuedJob, Snapshot
 from .core import SYSTEM, Core, PoolRuntime
 from .intake import queued_job
+from .past_waits import PastWaits
 
 log = logging.getLogger(__name__)
 
-_HISTORY = 20
 _REWRITE_S = 15.0
 
 
@@ -30,6 +31,7 @@ class Passes:
         self._began = core.clock.now()
         self._history: dict[tuple[str, str], tuple[float, ...]] = {}
         self._ended = 0
+        self._past = PastWaits(core, self._run_times)
         self.order: dict[str, int] = {}
         # Also of attempts that have ended: what they held may be seen for a moment longer, and is not foreign use
         self._owners: dict[str, str] = {}
@@ -38,9 +40,6 @@ class Passes:
     async def snapshot(self) -> Snapshot:
         """Queue and pools at this instant."""
         store, db = self._core.store, self._core.db
-        if self._ended != self._core.ended:  # what can be learnt from a job counts from its end on
-            self._ended = self._core.ended
-            self._history.clear()
         live = await db(store.live_attempts)
         waiting = [j for j in await db(store.jobs, [JobStatus.QUEUED]) if j.target is JobTarget.RUN]
         for job in waiting:
@@ -48,20 +47,25 @@ class Passes:
                 self._said.setdefault(job.submission_id, (job.wait_reason, job.message, 0.0))
         active = {j.submission_id: j for j in await db(store.jobs, _ACTIVE)}
         states = await db(store.pool_states)
-        queued = [await self._queued(job) for job in waiting]
+        queued = [await self.queued(job) for job in waiting]
         views = [
             await self._view(runtime, states.get(name) or PoolState(name), live, active)
             for name, runtime in self._core.pools.items()
         ]
-        return Snapshot(at=self._core.clock.now(), jobs=tuple(queued), pools=tuple(views))
+        past = await self._past.newest(live)
+        return Snapshot(at=self._core.clock.now(), jobs=tuple(queued), pools=tuple(views), past=past)
 
-    async def _queued(self, job: Job) -> QueuedJob:
-        return queued_job(job, self._core, await self._run_times(job))
+    async def queued(self, job: Job) -> QueuedJob:
+        """The job as placement sees it, with what like jobs took."""
+        return queued_job(job, self._core, await self._run_times(job.team, job.request.entrypoint))
 
-    async def _run_times(self, job: Job) -> tuple[float, ...]:
-        key = (job.team, job.request.entrypoint)
+    async def _run_times(self, team: str, entrypoint: str) -> tuple[float, ...]:
+        if self._ended != self._core.ended:  # what can be learnt from a job counts from its end on
+            self._ended = self._core.ended
+            self._history.clear()
+        key = (team, entrypoint)
         if key not in self._history:
-            self._history[key] = tuple(await self._core.db(self._core.store.run_times, *key, _HISTORY))
+            self._history[key] = tuple(await self._core.db(self._core.store.run_times, *key, LIKE_JOBS))
         return self._history[key]
 
     async def _view(
@@ -87,7 +91,7 @@ class Passes:
         )
 
     async def _work(self, attempt: Attempt, job: Job, startup_s: float) -> LiveWork:
-        runtime_s = (await self._queued(job)).runtime_s
+        runtime_s = (await self.queued(job)).runtime_s
         begins = attempt.started_at or max(attempt.committed_at + startup_s, self._core.clock.now())
         return LiveWork(job.submission_id, job.team, job.demand, begins + runtime_s, attempt.node_type)
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from . import jobs, middleware, own, packages, tail
-from .service import JobService
-from .web import MAX_JSON_BYTES, SERVICE
+from . import jobs, middleware, packages, tail
+from .own import ENDPOINTS
+from .service import Services
+from .web import MAX_JSON_BYTES, SERVICES
 
-_OWN = "/api/spillover/v1"
 
-
-def build_app(service: JobService, *, ping_every_s: float = 20.0) -> web.Application:
-    """The gateway in front of a service. `ping_every_s` keeps idle log streams alive through proxies."""
+def build_app(services: Services, *, ping_every_s: float = 20.0) -> web.Application:
+    """The gateway in front of the services. `ping_every_s` keeps idle log streams alive through proxies."""
     app = web.Application(middlewares=[middleware.errors, middleware.auth], client_max_size=MAX_JSON_BYTES)
-    app[SERVICE] = service
+    app[SERVICES] = services
     app[tail.TAILS] = tail.Tails(ping_every_s)
     # Runs before the server waits for its handlers, which a followed log would keep busy for hours.
     app.on_shutdown.append(app[tail.TAILS].cut)
-    app.add_routes([*_ray_routes(), *_own_routes()])
+    app.add_routes([*_ray_routes(), *(endpoint.route for endpoint in ENDPOINTS)])
     return app
 
 
@@ -37,17 +36,3 @@ def _ray_routes() -> list[web.RouteDef]:
     for path in ("/api/jobs/", "/api/jobs"):  # Ray's clients send the slash; people forget it
         routes += [web.get(path, jobs.list_jobs), web.post(path, jobs.submit)]
     return routes
-
-
-def _own_routes() -> list[web.RouteDef]:
-    return [
-        web.get(f"{_OWN}/health", own.health),
-        web.get(f"{_OWN}/queue", own.queue),
-        web.get(f"{_OWN}/pools", own.pools),
-        web.get(f"{_OWN}/jobs/{{any_id}}/explain", own.explain),
-        web.get(f"{_OWN}/cost", own.cost),
-        web.get(f"{_OWN}/events", own.events),
-        web.get(middleware.LINKED_PACKAGE, own.linked_package),
-        web.post(f"{_OWN}/pools/{{pool}}/fence", own.fence),
-        web.post(f"{_OWN}/pools/{{pool}}/fold", own.fold),
-    ]

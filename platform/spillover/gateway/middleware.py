@@ -9,14 +9,16 @@ import aiohttp
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from ..domain.access import Caller, Role
 from ..errors import Forbidden, PoolError, PoolUnreachable, RequestError, Unauthenticated
-from .web import CALLER, service_of, text_answer
+from .own import ENDPOINTS, ROOT
+from .web import CALLER, services_of, text_answer
 
 log = logging.getLogger(__name__)
 
-PUBLIC = frozenset({"/api/authentication_mode", "/api/spillover/v1/health"})
-# Pools fetch packages here and hold no token of ours: the link is signed.
-LINKED_PACKAGE = "/api/spillover/v1/packages/{link}/{name}"
+_OPEN_OWN = {ROOT + endpoint.path for endpoint in ENDPOINTS if endpoint.least is None}
+OPEN = frozenset({"/api/authentication_mode", *_OPEN_OWN})
+_LEAST = {(e.method, ROOT + e.path): e.least for e in ENDPOINTS}
 
 # Ray's texts. Its clients wrap them in an AuthenticationError, by the status.
 MISSING_TOKEN = "Unauthorized: Missing authentication token"  # noqa: S105
@@ -77,18 +79,20 @@ def _unexpected(request: web.Request, error: Exception) -> web.Response:
 
 @web.middleware
 async def auth(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let known tokens in, and remember who it is."""
-    if not _is_open(request):
-        caller = await service_of(request).caller_of(_token(request))
-        if caller is None:
-            raise Forbidden(WRONG_TOKEN)
+    """Let living tokens in, remember who it is, and keep a call to those whose role it takes."""
+    resource = request.match_info.route.resource
+    path = resource.canonical if resource is not None else request.path
+    if path not in OPEN:
+        caller = await services_of(request).tokens.caller_of(_token(request))
+        _check_role(caller, _LEAST.get((request.method, path)) or Role.VIEWER)
         request[CALLER] = caller
     return await handler(request)
 
 
-def _is_open(request: web.Request) -> bool:
-    resource = request.match_info.route.resource
-    return request.path in PUBLIC or (resource is not None and resource.canonical == LINKED_PACKAGE)
+def _check_role(caller: Caller, least: Role) -> None:
+    if not caller.role.allows(least):
+        theirs = f"the token of '{caller.user}' has the role {caller.role}"
+        raise Forbidden(f"Forbidden: this takes the role {least}; {theirs}.")
 
 
 def _token(request: web.Request) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from ..errors import BadRequest, NotFound, PackageTooLarge
-from .web import caller_of, service_of
+from .web import caller_of, jobs_of
 
 _CHUNK_BYTES = 256 * 1024
 _DISCARD_S = 60.0
@@ -21,7 +21,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,199}")
 async def has_package(request: web.Request) -> web.Response:
     """`GET /api/packages/gcs/NAME`: 200 or 404. A yes keeps the package for a while."""
     uri = _uri(request)
-    if not await service_of(request).package_exists(caller_of(request), uri):
+    if not await jobs_of(request).package_exists(caller_of(request), uri):
         raise NotFound(f"Package {uri} does not exist")
     return web.Response()
 
@@ -30,7 +30,7 @@ async def put_package(request: web.Request) -> web.Response:
     """`PUT /api/packages/gcs/NAME`: streamed through, never whole in memory."""
     chunks = _chunks(request)
     try:
-        await service_of(request).put_package(caller_of(request), _uri(request), chunks, _size_hint(request))
+        await jobs_of(request).put_package(caller_of(request), _uri(request), chunks, _size_hint(request))
     except PackageTooLarge:
         await chunks.aclose()
         await _discard_rest(request)

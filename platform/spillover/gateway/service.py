@@ -1,28 +1,35 @@
-"""What the gateway asks of the service behind it."""
+"""What the gateway asks of the services behind it."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from ..domain.access import Caller
+from ..domain.answers import (
+    Bill,
+    EventView,
+    Explanation,
+    NewToken,
+    Page,
+    PoolInfo,
+    QueueEntry,
+    Quote,
+    TokenView,
+)
 from ..domain.job import JobView, SubmitRequest
-from ..ports import Caller
-
-# `JobService.list` hides the built-in name inside the class body.
-Rows = list[dict[str, Any]]
+from ..domain.questions import CostQuery, EventQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
 
 
 class JobService(Protocol):
-    """Everything that a request can ask for.
+    """Ray's Jobs API.
 
-    Methods raise RequestError with the text for the client. `any_id` is a submission id or a mapped core job id
-    (`pool:02000000`); one that is unknown raises NotFound("Job X does not exist").
+    Methods raise RequestError with the text for the client: Forbidden for what the caller may not see or do. `any_id`
+    is a submission id or a mapped core job id (`pool:02000000`); one that is unknown raises
+    NotFound("Job X does not exist").
     """
-
-    async def caller_of(self, token: str) -> Caller | None:
-        """Who holds the token; None for a stranger."""
-        ...
 
     def version(self) -> Mapping[str, str]:
         """The body of `/api/version`."""
@@ -72,30 +79,72 @@ class JobService(Protocol):
         """The file behind a signed link. Raises NotFound."""
         ...
 
-    async def queue(self, caller: Caller, limit: int) -> Rows:
+
+class InsightService(Protocol):
+    """What is shown: nothing here changes anything."""
+
+    async def queue(self, caller: Caller, query: QueueQuery) -> Page[QueueEntry]:
         """The queue in its order, with reasons."""
         ...
 
-    async def pools(self, caller: Caller) -> Rows:
+    async def pools(self, caller: Caller, query: PoolQuery) -> Page[PoolInfo]:
         """The pools as they are now."""
         ...
 
-    async def explain(self, caller: Caller, any_id: str) -> dict[str, Any]:
+    async def explain(self, caller: Caller, any_id: str) -> Explanation:
         """Why the job is where it is, with every offer."""
         ...
 
-    async def cost(self, caller: Caller, by: Sequence[str]) -> dict[str, Any]:
-        """What was spent, grouped by these columns of the ledger; the whole sum if none are named."""
+    async def quote(self, caller: Caller, request: SubmitRequest) -> Quote:
+        """What would become of this request now, with every offer."""
         ...
 
-    async def events(self, caller: Caller, subject: str | None, limit: int) -> Rows:
+    async def cost(self, caller: Caller, query: CostQuery) -> Bill:
+        """What was spent."""
+        ...
+
+    async def events(self, caller: Caller, query: EventQuery) -> Page[EventView]:
         """History, newest first."""
         ...
 
+
+class OperatorService(Protocol):
+    """Orders about pools. Each returns a sentence that says what follows."""
+
     async def fence(self, caller: Caller, pool: str) -> str:
-        """Declare the pool's old cluster dead. Returns a sentence that says what follows."""
+        """Declare the pool's old cluster dead."""
         ...
 
     async def fold(self, caller: Caller, pool: str) -> str:
-        """Take the pool down once it is idle. Returns a sentence that says what follows."""
+        """Take the pool down."""
         ...
+
+
+class TokenService(Protocol):
+    """Who gets in, and who lets them in."""
+
+    async def caller_of(self, token: str) -> Caller:
+        """Who holds the token. Raises Forbidden for one that lets nobody in."""
+        ...
+
+    async def create(self, caller: Caller, request: TokenRequest) -> NewToken:
+        """Make a token."""
+        ...
+
+    async def list(self, caller: Caller, query: TokenQuery) -> Page[TokenView]:
+        """The tokens there are."""
+        ...
+
+    async def revoke(self, caller: Caller, token_id: str) -> str:
+        """Let a token in no more. Returns a sentence that says so."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """All that the gateway serves."""
+
+    jobs: JobService
+    insight: InsightService
+    operators: OperatorService
+    tokens: TokenService

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from aiohttp import WSMsgType, web
 
 from ..errors import SpilloverError
-from .web import caller_of, named, service_of, text_answer
+from .web import caller_of, jobs_of, named, text_answer
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ TAILS: web.AppKey[Tails] = web.AppKey("tails", Tails)
 
 async def tail_logs(request: web.Request) -> web.StreamResponse:
     """`GET /api/jobs/ID/logs/tail`, upgraded to a web socket."""
-    tails, service, any_id = request.app[TAILS], service_of(request), named(request, "any_id")
+    tails, service, any_id = request.app[TAILS], jobs_of(request), named(request, "any_id")
     await service.get(caller_of(request), any_id)  # a 404 can only be said before the upgrade
     if tails.closing:
         return text_answer("Spillover is shutting down; try again soon", 503)

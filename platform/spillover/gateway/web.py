@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import difflib
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
 
-from ..errors import BadRequest, NotFound, PackageTooLarge
-from ..ports import Caller
-from .service import JobService
+from ..domain.access import Caller
+from ..errors import NotFound, PackageTooLarge
+from .service import JobService, Services
 
-SERVICE: web.AppKey[JobService] = web.AppKey("service")
+SERVICES: web.AppKey[Services] = web.AppKey("services")
 CALLER: web.RequestKey[Caller] = web.RequestKey("caller")
 
 # A job's description; code and data travel as packages, which have their own limit.
 MAX_JSON_BYTES = 1024 * 1024
 
 
-def service_of(request: web.Request) -> JobService:
-    """The service that this app serves."""
-    return request.app[SERVICE]
+def services_of(request: web.Request) -> Services:
+    """The services that this app serves."""
+    return request.app[SERVICES]
+
+
+def jobs_of(request: web.Request) -> JobService:
+    """The service behind Ray's Jobs API."""
+    return services_of(request).jobs
 
 
 def caller_of(request: web.Request) -> Caller:
@@ -43,6 +48,11 @@ def json_answer(body: Any, status: int = 200) -> web.Response:
     return web.Response(text=json.dumps(body), status=status, content_type="application/json")
 
 
+def answer(body: Any, status: int = 200) -> web.Response:
+    """An answer of Spillover's own API: one of `domain.answers`, as JSON."""
+    return json_answer(dataclasses.asdict(body), status)
+
+
 def text_answer(text: str, status: int, headers: Mapping[str, str] | None = None) -> web.Response:
     """A plain text answer, as all of Ray's errors are."""
     return web.Response(text=text, status=status, headers=headers)
@@ -59,26 +69,6 @@ async def read_json_bytes(request: web.Request) -> bytes:
 
 
 _TOO_LARGE = f"The request's body is over {MAX_JSON_BYTES} bytes. Put large inputs into the working_dir instead."
-
-
-def query_of(request: web.Request, known: tuple[str, ...]) -> dict[str, str]:
-    """The query, refusing what would be silently ignored."""
-    for name, value in request.query.items():
-        if not value.isprintable():
-            raise BadRequest(f"The query parameter {name!a} holds what is no text")
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known)}"
-            raise BadRequest(f"Unknown query parameter {name!a}; {hint}")
-    return dict(request.query)
-
-
-def limit_of(query: Mapping[str, str], default: int, most: int = 10_000) -> int:
-    """The `limit` of a query."""
-    text = query.get("limit", str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
-        raise BadRequest(f"limit must be a whole number from 1 to {most}, got '{text}'")
-    return int(text)
 
 
 # Browsers send these, libraries do not (`ray.dashboard.optional_utils.is_browser_request`).

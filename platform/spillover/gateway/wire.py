@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..domain.job import Attempt, Job, JobStatus, JobView, SubmitRequest
+from ..domain.questions import TokenRequest
 from ..errors import BadRequest, MalformedBody
 from .checks import check_submit
 
 REDACTED = "<redacted>"
+NOT_SAID = "(not said)"  # the entrypoint of a quote that names none
 
 _RAY_STATUS = {
     JobStatus.QUEUED: "PENDING",
@@ -44,6 +47,39 @@ def parse_submit(raw: bytes) -> tuple[str | None, SubmitRequest]:
     submission_id = fields.pop("submission_id", None) or fields.get("job_id") or None
     fields.pop("job_id", None)
     return submission_id, SubmitRequest(**fields)
+
+
+def parse_quote(raw: bytes) -> SubmitRequest:
+    """A submit request that nobody means to submit: what it would run may be left out. Raises as `parse_submit`."""
+    fields = _parse_own(raw)
+    fields["entrypoint"] = fields.get("entrypoint") or NOT_SAID
+    return parse_submit(json.dumps(fields).encode())[1]
+
+
+def parse_token_request(raw: bytes) -> TokenRequest:
+    """What kind of token to make. Raises BadRequest that names the field."""
+    fields = _parse_own(raw)
+    known = {f.name: f for f in dataclasses.fields(TokenRequest)}
+    for name, value in fields.items():
+        if name not in known:
+            raise BadRequest(f"a token has no '{name}'; known: {', '.join(known)}")
+        number = name == "expires_in_s"
+        if number and value is None:
+            continue
+        if not isinstance(value, int | float if number else str) or isinstance(value, bool):
+            raise BadRequest(f"{name} must be {'a number of seconds' if number else 'text'}, got {value!r}")
+    for name in ("user", "team"):
+        if name not in fields:
+            raise BadRequest(f"'{name}' is missing: a token is made for a user of a team")
+    return TokenRequest(**fields)
+
+
+def _parse_own(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a request to Spillover's own API, where one that is none is no 500 as Ray has it."""
+    try:
+        return parse_object(raw)
+    except MalformedBody as error:
+        raise BadRequest(error.text) from error
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from world import ALICE, attached, burst, running_world
+from world import ALICE, BOB, attached, burst, running_world
 
 from spillover.domain.job import SubmitRequest
+from spillover.domain.questions import PoolQuery, QueueQuery
 from spillover.errors import BadRequest
 from spillover.placement.policies import make_policy
 
@@ -45,9 +46,9 @@ async def test_placed_job_keeps_every_offer(tmp_path: Path) -> None:
         placed = world.store.decisions("j1")[-1]
         assert (placed.verdict, placed.pool, placed.policy) == ("take", "dc", "immediate")
         assert [(o.pool, o.chosen) for o in placed.offers] == [("dc", True), ("cloud", False)]
-        explained = await world.control.service.explain(ALICE, "j1")
-        assert [o["pool"] for o in explained["offers"]] == ["dc", "cloud"]
-        assert explained["job"]["status"] == "running"
+        explained = await world.control.insight.explain(ALICE, "j1")
+        assert [o.pool for o in explained.offers] == ["dc", "cloud"]
+        assert explained.job.status == "running"
 
 
 async def test_policy_spills_over(tmp_path: Path) -> None:
@@ -63,13 +64,6 @@ async def test_policy_spills_over(tmp_path: Path) -> None:
         assert world.attempts("j1")[0].why.startswith("Bursts to cloud: 1 job has waited over 60 s")
 
 
-async def test_cost_is_grouped_by_known_columns_only(tmp_path: Path) -> None:
-    """An unknown column is refused with those that there are."""
-    async with running_world(tmp_path) as world:
-        with pytest.raises(BadRequest, match="cost cannot be grouped by 'colour'; there are pool, team"):
-            await world.control.service.cost(ALICE, ["colour"])
-
-
 async def test_queue_and_pools_show_what_is(tmp_path: Path) -> None:
     """The queue lists jobs on pools first, then those that wait, in their order; pools show use and lease."""
     async with running_world(tmp_path, policy=make_policy("never")) as world:
@@ -77,15 +71,49 @@ async def test_queue_and_pools_show_what_is(tmp_path: Path) -> None:
         await world.submit("low", priority="low")
         await world.submit("high", priority="high")
         await world.tick()
-        rows = await world.control.service.queue(ALICE, 10)
-        assert [(row["submission_id"], row["status"]) for row in rows] == [
-            ("big", "running"),
-            ("high", "queued"),
-            ("low", "queued"),
+        queue = (await world.control.insight.queue(ALICE, QueueQuery())).items
+        assert [(row.submission_id, row.status, row.place) for row in queue] == [
+            ("big", "running", None),
+            ("high", "queued", 1),
+            ("low", "queued", 2),
         ]
-        (pool,) = await world.control.service.pools(ALICE)
-        assert (pool["status"], pool["jobs"], pool["lease"]["max_nodes"]) == ("up", 1, 2)
-        assert [node["used"] for node in pool["nodes"] if not node["is_head"]] == [{"CPU": 2.0}] * 2
+        (pool,) = (await world.control.insight.pools(ALICE, PoolQuery())).items
+        assert (pool.status, pool.jobs, pool.lease and pool.lease.max_nodes) == ("up", 1, 2)
+        assert [node.used for node in pool.nodes if not node.is_head] == [{"CPU": 2.0}] * 2
+
+
+async def test_queue_is_filtered_and_paged(tmp_path: Path) -> None:
+    """Filters keep each job's place in the whole queue, and pages follow one another without gap or overlap."""
+    async with running_world(tmp_path, policy=make_policy("never")) as world:
+        await world.running("big", workers="2x{CPU:2}")
+        for name in ("a", "b", "c"):
+            await world.submit(name, caller=BOB if name == "b" else ALICE)
+        await world.tick()
+        ask = world.control.insight.queue
+        mine = (await ask(ALICE, QueueQuery(team="search", status=("queued",)))).items
+        assert [(row.submission_id, row.place) for row in mine] == [("a", 2), ("c", 3)]
+        assert [row.submission_id for row in (await ask(ALICE, QueueQuery(pool="onprem"))).items] == ["big"]
+        first = await ask(ALICE, QueueQuery(status=("queued",), limit=2))
+        rest = await ask(ALICE, QueueQuery(status=("queued",), limit=2, after=first.next))
+        assert [row.submission_id for row in (*first.items, *rest.items)] == ["b", "a", "c"]
+        assert rest.next is None
+        with pytest.raises(BadRequest, match="after 'x' is no page's 'next'"):
+            await ask(ALICE, QueueQuery(after="x"))
+
+
+async def test_pools_are_filtered(tmp_path: Path) -> None:
+    """Pools can be asked for by kind, role and status."""
+    async with running_world(tmp_path, attached(), burst()) as world:
+        await world.tick(3)
+        ask = world.control.insight.pools
+        for query, names in (
+            (PoolQuery(), ["dc", "cloud"]),
+            (PoolQuery(kind="attached"), ["dc"]),
+            (PoolQuery(role="burst"), ["cloud"]),
+            (PoolQuery(status=("down",)), ["cloud"]),
+            (PoolQuery(limit=1), ["dc"]),
+        ):
+            assert [pool.name for pool in (await ask(ALICE, query)).items] == names
 
 
 async def test_run_time_is_learnt_from_like_jobs(tmp_path: Path) -> None:

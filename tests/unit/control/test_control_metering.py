@@ -127,6 +127,51 @@ async def test_pool_that_is_raised_again_at_once_pays_no_old_nodes(tmp_path: Pat
         assert all(ends[name] is not None and ends[name] <= down_at for name in old)
 
 
+async def hours_down(world: World, *, ends_after_s: float | None = None) -> int:
+    """Nanodollars that `j1`, on half of `onprem`'s first worker, pays for a time in which Spillover is down."""
+    await world.running("j1", workers="1x{CPU:1}")
+    await world.tick(3)
+    await world.control.loop.meter_now()
+    before = spent(world, "job")[("j1",)]
+    await world.die()
+    if ends_after_s is not None:
+        world.clock.advance(ends_after_s)
+        world.clusters["onprem"].end("j1")
+    world.clock.advance(7200 - (ends_after_s or 0))
+    world.start()
+    await world.tick(3)
+    await world.control.loop.meter_now()
+    assert sum(spent(world, "pool").values()) == world.store.node_cost_nanos()
+    return spent(world, "job")[("j1",)] - before
+
+
+async def test_job_pays_for_the_time_in_which_spillover_was_down(tmp_path: Path) -> None:
+    """A job that held a node before and after pays for all of the time between, not the idle rest."""
+    async with running_world(tmp_path, metering_s=10.0) as world:
+        assert await hours_down(world) / NANOS == pytest.approx(7200 * 0.0001 / 2, rel=0.01)
+
+
+async def test_job_that_ended_while_spillover_was_down_pays_until_its_end(tmp_path: Path) -> None:
+    """Ray's word of when a job ended counts, not when Spillover came to hear of it."""
+    async with running_world(tmp_path, metering_s=10.0) as world:
+        assert await hours_down(world, ends_after_s=600.0) / NANOS == pytest.approx(600 * 0.0001 / 2, rel=0.01)
+
+
+async def test_job_on_a_silent_pool_pays_on(tmp_path: Path) -> None:
+    """While a pool does not answer, its jobs hold their nodes: that time is theirs, not idle."""
+    async with running_world(tmp_path, attached(unreachable_after_s=20.0), metering_s=5.0) as world:
+        await world.running("j1", "dc", workers="1x{CPU:2}")
+        await world.tick(3)
+        world.clusters["dc"].up = False
+        await world.until(lambda: world.state("dc").status == "unreachable", 80)
+        await world.tick(2)
+        before = spent(world, "kind")
+        await world.tick(100)
+        await world.control.loop.meter_now()
+        grown = {kind: nanos - before[kind] for kind, nanos in spent(world, "kind").items()}
+        assert grown[("job",)] == grown[("idle",)] > 0
+
+
 def all_nodes(world: World) -> list[Any]:
     """Every node that was ever metered."""
     with world.store._read() as db:

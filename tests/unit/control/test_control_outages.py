@@ -111,15 +111,15 @@ async def test_second_restart_fences_anew(tmp_path: Path) -> None:
 async def test_operator_fences_an_unreachable_pool(tmp_path: Path) -> None:
     """An operator's word that nothing runs there any more lets the work go on elsewhere."""
     async with running_world(tmp_path, attached(), burst()) as world:
-        service = world.control.service
+        operators = world.control.operators
         await world.running("j1", "dc", resumable="true")
         with pytest.raises(BadRequest, match="Pool 'dc' is up; only an unreachable one is fenced"):
-            await service.fence(ROOT, "dc")
+            await operators.fence(ROOT, "dc")
         with pytest.raises(NotFound, match="There is no pool 'x'"):
-            await service.fence(ROOT, "x")
+            await operators.fence(ROOT, "x")
         await lost_sight(world)
         world.clusters["dc"].kill_all()
-        assert await service.fence(ROOT, "dc") == "Pool 'dc' is fenced: 1 attempts on it count as lost."
+        assert await operators.fence(ROOT, "dc") == "Pool 'dc' is fenced: 1 attempts on it count as lost."
         await world.until(lambda: "j1-a2" in world.clusters["cloud"].runs)
         assert world.attempts("j1")[0].message == "Pool dc was fenced by an operator."
         assert ("root", "fenced") in [(e.actor, e.text) for e in world.store.events("pool:dc")]
@@ -132,7 +132,7 @@ async def test_fence_holds_for_the_outage_in_which_it_was_set(tmp_path: Path) ->
         world.clusters["dc"].up = False
         await world.until(lambda: world.state("dc").status == "unreachable", 90)
         world.clock.advance(1)
-        await world.control.service.fence(ROOT, "dc")
+        await world.control.operators.fence(ROOT, "dc")
         world.clusters["dc"].up = True
         await world.control.pools.step("dc")
         await world.tick(3)
@@ -151,7 +151,7 @@ async def test_launched_pool_that_cannot_be_folded_can_be_fenced(tmp_path: Path)
         await lost_sight(world, "cloud")
         await world.until(lambda: launcher.folds > 1, 80)
         world.clusters["cloud"].kill_all()
-        await world.control.service.fence(ROOT, "cloud")
+        await world.control.operators.fence(ROOT, "cloud")
         await world.until(lambda: "j1-a2" in world.clusters["spare"].runs)
         assert world.state("cloud").status == "folding"
 

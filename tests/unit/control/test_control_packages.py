@@ -10,8 +10,8 @@ import pytest
 from world import ALICE, BOB, ROOT, World, attached, running_world
 
 from spillover.control.links import LIFE_S, Links
+from spillover.domain.access import Caller
 from spillover.errors import BadRequest, NotFound, PackageTooLarge
-from spillover.ports import Caller
 
 pytestmark = pytest.mark.asyncio
 

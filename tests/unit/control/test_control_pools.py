@@ -226,24 +226,24 @@ async def test_lease_is_renewed_while_the_pool_answers(tmp_path: Path) -> None:
 async def test_operator_folds_a_pool(tmp_path: Path) -> None:
     """An operator may fold an idle launched pool at once; nobody may fold one with live jobs, or an attached one."""
     async with running_world(tmp_path, burst(), attached(max_drivers=1)) as world:
-        service = world.control.service
+        operators = world.control.operators
         await world.running("j1", "cloud", pools="cloud")
         with pytest.raises(BadRequest, match="Pool 'cloud' has 1 live jobs; stop them first"):
-            await service.fold(ROOT, "cloud")
+            await operators.fold(ROOT, "cloud")
         with pytest.raises(BadRequest, match="Pool 'dc' is attached"):
-            await service.fold(ROOT, "dc")
-        with pytest.raises(Forbidden, match="This needs an operator's token; yours is of a user"):
-            await service.fold(ALICE, "cloud")
+            await operators.fold(ROOT, "dc")
+        with pytest.raises(Forbidden, match="Forbidden: this takes the role operator; yours is user"):
+            await operators.fold(ALICE, "cloud")
         with pytest.raises(NotFound, match="There is no pool 'x'; there are cloud, dc"):
-            await service.fold(ROOT, "x")
+            await operators.fold(ROOT, "x")
         world.clusters["cloud"].end("j1")
         await world.tick()
-        assert await service.fold(ROOT, "cloud") == "Pool 'cloud' is being folded."
+        assert await operators.fold(ROOT, "cloud") == "Pool 'cloud' is being folded."
         await world.tick(4)
         assert world.state("cloud").status == "down"
-        assert await service.fold(ROOT, "cloud") == "Pool 'cloud' is down: nothing to fold."
+        assert await operators.fold(ROOT, "cloud") == "Pool 'cloud' is down: nothing to fold."
         with pytest.raises(Forbidden):
-            await service.fence(BOB, "dc")
+            await operators.fence(BOB, "dc")
 
 
 async def test_end_of_the_platform_folds_whatever_runs(tmp_path: Path) -> None:

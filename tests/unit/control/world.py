@@ -16,17 +16,25 @@ from spillover.adapters.seal import Sealer
 from spillover.adapters.sql_base import open_engine, sqlite_url
 from spillover.adapters.sql_store import SqlStore
 from spillover.control.assembly import Control, assemble
+from spillover.control.bills import Compare
 from spillover.control.core import ControlSettings, Core, PoolRuntime
+from spillover.domain.access import EVERY_TEAM, Caller, Role
+from spillover.domain.answers import Comparison
 from spillover.domain.job import Attempt, Job, SubmitRequest
+from spillover.domain.money import NANOS
+from spillover.domain.past import PastJob
 from spillover.domain.pool import Market, Node, NodeType, Pool, PoolKind, PoolRole, PoolState
 from spillover.domain.resources import Demand, Resources, parse_bundles
 from spillover.ledger.metering import Metering
 from spillover.placement.policies import Policy, make_policy
-from spillover.ports import Caller
 
-ALICE = Caller("alice", "search", "user")
-BOB = Caller("bob", "ads", "user")
-ROOT = Caller("root", "search", "admin")
+ALICE = Caller("alice", "search")
+AMY = Caller("amy", "search")
+BOB = Caller("bob", "ads")
+VIC = Caller("vic", "search", Role.VIEWER)
+EVA = Caller("eva", EVERY_TEAM, Role.VIEWER)
+OPAL = Caller("opal", "ads", Role.OPERATOR)
+ROOT = Caller("root", "search", Role.ADMIN)
 LINK_KEY = b"k" * 32
 WORKER = NodeType("worker", Resources({"CPU": 2}), Market.OWNED, 0.36, 2)
 
@@ -85,7 +93,7 @@ class World:
             wrapped, self.clock, self.settings, self.policy, runtimes, self.folder, "http://127.0.0.1:7265"
         )
         metering = Metering(wrapped, core.db, {name: runtime.launcher for name, runtime in runtimes.items()})
-        self.control = assemble(core, LINK_KEY, metering.run)
+        self.control = assemble(core, LINK_KEY, metering.run, Compare(no_replay, 100))
 
     async def die(self) -> None:
         """It ends wherever it happens to be."""
@@ -152,6 +160,12 @@ class World:
     def events(self, subject: str) -> list[str]:
         """Texts of its history, oldest first."""
         return [e.text for e in reversed(self.store.events(subject))]
+
+
+def no_replay(jobs: Sequence[PastJob], spent: Sequence[Mapping[str, Any]]) -> list[Comparison]:
+    """Replays are proven elsewhere: here, that the right jobs and sums arrive."""
+    usd = sum(row["nano_usd"] for row in spent) / NANOS
+    return [Comparison("what happened", len(jobs), 0, 0, usd, 0.0, usd, 0.0, 0.0, 0.0, 0.0)]
 
 
 class InlineCore(Core):

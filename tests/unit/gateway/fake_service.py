@@ -1,4 +1,4 @@
-"""A small in-memory JobService, and a real server around it."""
+"""Small services in memory, and a real server around them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,40 @@ from typing import Any
 
 import aiohttp
 
+from spillover.domain.access import Caller, Role
+from spillover.domain.answers import (
+    Bill,
+    CostRow,
+    EventView,
+    Explanation,
+    JobFacts,
+    NewToken,
+    NodeView,
+    OfferView,
+    Page,
+    PoolInfo,
+    QueueEntry,
+    Quote,
+    TokenView,
+)
 from spillover.domain.job import Attempt, Job, JobStatus, JobView, SubmitRequest
 from spillover.domain.job import Hints as NoHints
+from spillover.domain.questions import CostQuery, EventQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
 from spillover.domain.resources import Demand
-from spillover.errors import DuplicateJob, JobNotTerminal, NotFound, PackageTooLarge
+from spillover.errors import DuplicateJob, Forbidden, JobNotTerminal, NotFound, PackageTooLarge
 from spillover.gateway.app import build_app
 from spillover.gateway.server import GatewayServer
-from spillover.ports import Caller
+from spillover.gateway.service import Services
 
 ALICE = {"Authorization": "Bearer alice-token"}
 BOB = {"Authorization": "Bearer bob-token"}
+VIC = {"Authorization": "Bearer vic-token"}
+ROOT = {"Authorization": "Bearer root-token"}
 _CALLERS = {
-    "alice-token": Caller(user="alice", team="search", role="user"),
-    "bob-token": Caller(user="bob", team="search", role="user"),
+    "alice-token": Caller("alice", "search", Role.USER),
+    "bob-token": Caller("bob", "search", Role.USER),
+    "vic-token": Caller("vic", "search", Role.VIEWER),
+    "root-token": Caller("root", "search", Role.ADMIN),
 }
 
 
@@ -74,10 +95,6 @@ class FakeService:
         return self._lines.setdefault(submission_id, asyncio.Queue())
 
     # JobService
-    async def caller_of(self, token: str) -> Caller | None:
-        token.encode()  # the real one hashes it
-        return _CALLERS.get(token)
-
     def version(self) -> Mapping[str, str]:
         return {"version": "4", "ray_version": "2.60.0", "ray_commit": "spillover", "session_name": "s1"}
 
@@ -148,23 +165,48 @@ class FakeService:
             raise
         self.packages[uri] = kept
 
-    async def queue(self, caller: Caller, limit: int) -> builtins.list[dict[str, Any]]:
-        self.asked.append(("queue", caller.user, limit))
-        return [{"submission_id": "j1"}]
 
-    async def pools(self, caller: Caller) -> builtins.list[dict[str, Any]]:
-        return [{"name": "onprem"}]
+class FakeInsight:
+    """Answers with what the tests look for, and remembers what it was asked."""
 
-    async def explain(self, caller: Caller, any_id: str) -> dict[str, Any]:
-        return {"submission_id": (await self.get(caller, any_id)).job.submission_id, "offers": []}
+    def __init__(self, jobs: FakeService) -> None:
+        self.jobs = jobs
 
-    async def cost(self, caller: Caller, by: Sequence[str]) -> dict[str, Any]:
-        self.asked.append(("cost", tuple(by)))
-        return {"rows": []}
+    async def queue(self, caller: Caller, query: QueueQuery) -> Page[QueueEntry]:
+        self.jobs.asked.append(("queue", caller.user, query))
+        entry = QueueEntry("j1", "alice", "search", 0, "queued", "run", "{CPU:1}", 1.0, 2.0, "waits", "Waits.", place=1)
+        return Page((entry,), "1")
 
-    async def events(self, caller: Caller, subject: str | None, limit: int) -> builtins.list[dict[str, Any]]:
-        self.asked.append(("events", subject, limit))
-        return []
+    async def pools(self, caller: Caller, query: PoolQuery) -> Page[PoolInfo]:
+        self.jobs.asked.append(("pools", query))
+        node = NodeView("n1", "127.0.0.1", "gpu", "owned", 1.5, is_head=False, resources={"GPU": 8.0})
+        pool = PoolInfo("onprem", "attached", "baseline", "here", "up", None, "", 1.0, 0, 0, 4, None, 0.5, 1.5, (node,))
+        return Page((pool,))
+
+    async def explain(self, caller: Caller, any_id: str) -> Explanation:
+        job = (await self.jobs.get(caller, any_id)).job
+        return Explanation(
+            JobFacts(job.submission_id, job.user, job.team, 0, "queued", "run", "{CPU:1}", 1.0, 2.0, "waits", "Waits.")
+        )
+
+    async def quote(self, caller: Caller, request: SubmitRequest) -> Quote:
+        self.jobs.asked.append(("quote", caller.user, request))
+        offer = OfferView("cloud", "gpu", "spot", 1, 3.0, 60.0, 3600.0, 3.05, chosen=True, cheapest=True, soonest=True)
+        return Quote(
+            "{GPU:8}", "declared", "search", 3600.0, "hint", "take", "Bursts.", "burst", "threshold", 1.0, offers=(offer,)
+        )
+
+    async def cost(self, caller: Caller, query: CostQuery) -> Bill:
+        self.jobs.asked.append(("cost", query))
+        return Bill(query.by, (CostRow("job", 3600.0, 1.5, pool="onprem"),), 1.5, 1.5, 9.0)
+
+    async def events(self, caller: Caller, query: EventQuery) -> Page[EventView]:
+        self.jobs.asked.append(("events", query))
+        return Page((EventView(1.0, "alice", "j1", "submitted"),))
+
+
+class FakeOperators:
+    """Says what it was told."""
 
     async def fence(self, caller: Caller, pool: str) -> str:
         return f"{pool} is fenced"
@@ -173,10 +215,39 @@ class FakeService:
         return f"{pool} will fold"
 
 
+class FakeTokens:
+    """The tokens of this file's callers."""
+
+    def __init__(self, jobs: FakeService) -> None:
+        self.jobs = jobs
+
+    async def caller_of(self, token: str) -> Caller:
+        token.encode()  # the real one hashes it
+        if token not in _CALLERS:
+            raise Forbidden("Forbidden: Invalid authentication token")
+        return _CALLERS[token]
+
+    async def create(self, caller: Caller, request: TokenRequest) -> NewToken:
+        self.jobs.asked.append(("create", request))
+        return NewToken("s3cret", TokenView("ab12", request.user, request.team, request.role, 1.0, caller.user))
+
+    async def list(self, caller: Caller, query: TokenQuery) -> Page[TokenView]:
+        self.jobs.asked.append(("tokens", query))
+        return Page((TokenView("ab12", "bob", "search", "user", 1.0, caller.user),))
+
+    async def revoke(self, caller: Caller, token_id: str) -> str:
+        return f"{token_id} is revoked"
+
+
+def services_around(jobs: FakeService) -> Services:
+    """All that the gateway serves, around these jobs."""
+    return Services(jobs, FakeInsight(jobs), FakeOperators(), FakeTokens(jobs))
+
+
 @asynccontextmanager
 async def serving(service: FakeService, **options: Any) -> AsyncIterator[GatewayServer]:
     """The gateway on a free port of the loopback."""
-    server = GatewayServer(build_app(service, **options))
+    server = GatewayServer(build_app(services_around(service), **options))
     await server.start()
     try:
         yield server

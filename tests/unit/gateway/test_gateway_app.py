@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fake_service import ALICE, BOB, FakeService, asking, make_job, serving
 
-from spillover.domain.job import JobStatus, SubmitRequest
+from spillover.domain.job import SubmitRequest
 from spillover.errors import PoolRefused, PoolUnreachable
 from spillover.gateway.middleware import MISSING_TOKEN, WRONG_TOKEN
 
@@ -215,55 +215,6 @@ async def test_connection_errors_of_the_service_are_answered() -> None:
     service.error = ConnectionRefusedError("database")
     async with asking(service) as client:
         assert (await client.get("/api/jobs/j1")).status == 500
-
-
-async def test_own_api_reaches_the_service() -> None:
-    """Each path of Spillover's own API hands its query on and answers in JSON."""
-    service = FakeService()
-    service.add(make_job("j1", status=JobStatus.QUEUED))
-    base = "/api/spillover/v1"
-    async with asking(service) as client:
-
-        async def get(path: str) -> Any:
-            return await (await client.get(base + path)).json()
-
-        assert await get("/queue") == [{"submission_id": "j1"}]
-        await get("/queue?limit=5")
-        assert await get("/pools") == [{"name": "onprem"}]
-        assert await get("/jobs/j1/explain") == {"submission_id": "j1", "offers": []}
-        assert await get("/cost?by=team,%20pool") == {"rows": []}
-        await get("/cost")
-        assert await get("/events?subject=j1&limit=7") == []
-        await get("/events")
-        for verb, message in (("fence", "onprem is fenced"), ("fold", "onprem will fold")):
-            answer = await client.post(f"{base}/pools/onprem/{verb}")
-            assert await answer.json() == {"message": message}
-    assert service.asked == [
-        ("queue", "alice", 100),
-        ("queue", "alice", 5),
-        ("cost", ("team", "pool")),
-        ("cost", ()),
-        ("events", "j1", 7),
-        ("events", None, 200),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("path", "text"),
-    [
-        ("/queue?limit=0", "limit must be a whole number from 1 to 10000, got '0'"),
-        ("/queue?limit=x", "limit must be a whole number from 1 to 10000, got 'x'"),
-        ("/events?limit=99999999999999", "limit must be a whole number from 1 to 10000, got '99999999999999'"),
-        ("/events?subjcet=j1", "Unknown query parameter 'subjcet'; did you mean 'subject'?"),
-        ("/events?subject=%00", "The query parameter 'subject' holds what is no text"),
-        ("/cost?zzz=1", "Unknown query parameter 'zzz'; known: by"),
-    ],
-)
-async def test_wrong_queries_are_refused(path: str, text: str) -> None:
-    """A query that would be ignored or misread is a 400 that says so."""
-    async with asking(FakeService()) as client:
-        answer = await client.get("/api/spillover/v1" + path)
-        assert (answer.status, await answer.text()) == (400, text)
 
 
 ODD_HEADS = [

@@ -7,7 +7,7 @@ import zlib
 import pytest
 import yarl
 from aiohttp import web
-from fake_service import FakeService, asking, serving
+from fake_service import FakeService, asking, services_around, serving
 
 from spillover.gateway.app import build_app
 
@@ -60,7 +60,7 @@ async def test_refused_upload_is_read_to_its_end() -> None:
     service = FakeService()
     service.max_package = 100
     # aiohttp itself reads on for ten seconds, which is not long for an upload.
-    runner = web.AppRunner(build_app(service), lingering_time=0)
+    runner = web.AppRunner(build_app(services_around(service)), lingering_time=0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     reader, writer = await asyncio.open_connection(*runner.addresses[0])

@@ -1,0 +1,294 @@
+"""What Spillover's own API answers: the same shapes for the server, the OpenAPI page and the Python SDK.
+
+Names end in their unit: `_s` seconds, `_at` Unix seconds, `_usd` US dollars. None: not known, or not yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A part of a list. Send `next` as `after` to get the part that follows; None: this was the last one."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True)
+class Message:
+    """What an order leads to, in one sentence."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Health:
+    """`ok` once requests can be served, `starting` until then."""
+
+    status: str
+
+
+@dataclass(frozen=True)
+class QueueEntry:
+    """A job that has not ended. `place` counts from 1 among those that wait, in the order of the queue."""
+
+    submission_id: str
+    user: str
+    team: str
+    priority: int
+    status: str
+    target: str
+    demand: str
+    submitted_at: float
+    wait_s: float
+    reason: str
+    message: str
+    place: int | None = None
+    expected_start_at: float | None = None
+    pool: str | None = None
+    attempt: int | None = None
+    runtime_s: float | None = None
+
+
+@dataclass(frozen=True)
+class JobFacts(QueueEntry):
+    """A job, ended or not, with what is known of how it went. `overuse` says by how much it exceeds its demand."""
+
+    demand_source: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    error_type: str | None = None
+    observed: str | None = None
+    overuse: str | None = None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True)
+class OfferView:
+    """One way to run a job: pool x node type x market x count.
+
+    `out` is empty for an offer that could be taken now, else the reason why not. `cheapest` and `soonest` are among
+    those that could; `chosen` is the one that is taken. `start_delay_s` is until the job could start there.
+    """
+
+    pool: str
+    node_type: str
+    market: str
+    nodes: int
+    price_usd_per_hour: float
+    start_delay_s: float | None
+    runtime_s: float
+    cost_usd: float | None
+    out: str = ""
+    chosen: bool = False
+    cheapest: bool = False
+    soonest: bool = False
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What would happen to a job if it were submitted now, behind all that wait. Nothing was started.
+
+    `verdict` is `take` or `wait`; `wait_s` until its expected start; `until` when the policy would burst it as things
+    stand. `cost_usd` is that of the chosen offer, or of the owned pool that it would wait for.
+    """
+
+    demand: str
+    demand_source: str
+    team: str
+    runtime_s: float
+    runtime_source: str
+    verdict: str
+    sentence: str
+    reason: str
+    policy: str
+    as_of: float
+    pool: str | None = None
+    wait_s: float | None = None
+    until: float | None = None
+    cost_usd: float | None = None
+    offers: tuple[OfferView, ...] = ()
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """What was decided about a job at one moment, and why."""
+
+    at: float
+    verdict: str
+    sentence: str
+    reason: str
+    policy: str
+    pool: str | None = None
+    until: float | None = None
+
+
+@dataclass(frozen=True)
+class AttemptView:
+    """One run of a job on one pool."""
+
+    attempt_id: str
+    number: int
+    pool: str
+    node_type: str
+    market: str
+    why: str
+    status: str
+    outcome: str | None
+    committed_at: float
+    started_at: float | None
+    ended_at: float | None
+    message: str
+    exit_code: int | None
+    core_job_id: str | None
+
+
+@dataclass(frozen=True)
+class EventView:
+    """One line of history: who did what to which job or pool."""
+
+    at: float
+    actor: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything that was decided about a job. Offers are those of the decision that placed it, else of this moment."""
+
+    job: JobFacts
+    decisions: tuple[DecisionView, ...] = ()
+    offers: tuple[OfferView, ...] = ()
+    attempts: tuple[AttemptView, ...] = ()
+    events: tuple[EventView, ...] = ()
+
+
+@dataclass(frozen=True)
+class LeaseView:
+    """Until when at most so many nodes of a pool may live."""
+
+    id: str
+    max_nodes: int
+    expires_at: float | None
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """A live node. `used` is what jobs are charged for there, `foreign` what did not come through Spillover."""
+
+    node_id: str
+    ip: str
+    type: str
+    market: str
+    price_usd_per_hour: float
+    is_head: bool
+    resources: Mapping[str, float] = field(default_factory=dict, hash=False)
+    used: Mapping[str, float] = field(default_factory=dict, hash=False)
+    foreign: Mapping[str, float] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class PoolInfo:
+    """A pool as it is now. `usd_per_hour` is what its nodes cost at this moment, `spent_usd` what it cost so far."""
+
+    name: str
+    kind: str
+    role: str
+    region: str
+    status: str
+    address: str | None
+    message: str
+    since: float
+    jobs: int
+    drivers: int
+    max_drivers: int
+    lease: LeaseView | None
+    spent_usd: float
+    usd_per_hour: float
+    nodes: tuple[NodeView, ...] = ()
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """A part of the bill. The columns that were grouped by are set, the others None. `kind` says whose cost it is:
+    `job`, `idle`, `head` or `foreign`.
+    """
+
+    kind: str
+    node_seconds: float
+    usd: float
+    pool: str | None = None
+    team: str | None = None
+    user: str | None = None
+    job: str | None = None
+    market: str | None = None
+    day: str | None = None
+    node_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One way in which the same jobs could have gone, or did go. Waits and JCTs are means over the jobs that ran."""
+
+    label: str
+    jobs: int
+    burst_jobs: int
+    unplaced: int
+    baseline_usd: float
+    cloud_usd: float
+    total_usd: float
+    mean_wait_s: float
+    max_wait_s: float
+    mean_jct_s: float
+    makespan_s: float
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What was spent from `since` (a UTC day, inclusive) until `until` (exclusive), grouped by `by`.
+
+    `node_total_usd` is what the nodes cost by their own meters: the rows add up to it, unless only one team's are
+    shown. `compared` is there if it was asked for; `left_out` counts ended jobs that it does not cover.
+    """
+
+    by: tuple[str, ...]
+    rows: tuple[CostRow, ...]
+    total_usd: float
+    node_total_usd: float | None
+    as_of: float
+    since: str | None = None
+    until: str | None = None
+    team: str | None = None
+    compared: tuple[Comparison, ...] | None = None
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A token, without the token: `token_id` is what to call it by."""
+
+    token_id: str
+    user: str
+    team: str
+    role: str
+    created_at: float
+    created_by: str
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    used_at: float | None = None
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """A token that was just made. `secret` is shown this once."""
+
+    secret: str
+    token: TokenView

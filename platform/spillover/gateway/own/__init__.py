@@ -1,0 +1,22 @@
+"""Spillover's own API, under `/api/spillover/v1/`: one file a noun, one `Endpoint` a call."""
+
+from __future__ import annotations
+
+from . import cost, events, jobs, pools, queue, quote, status, tokens
+from .endpoint import ROOT, Endpoint
+from .openapi import describing
+
+_CALLS: tuple[Endpoint, ...] = (
+    *status.ENDPOINTS,
+    *queue.ENDPOINTS,
+    *jobs.ENDPOINTS,
+    *quote.ENDPOINTS,
+    *pools.ENDPOINTS,
+    *cost.ENDPOINTS,
+    *events.ENDPOINTS,
+    *tokens.ENDPOINTS,
+)
+
+ENDPOINTS = (*_CALLS, *describing(_CALLS))
+
+__all__ = ["ENDPOINTS", "ROOT", "Endpoint"]
