@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from ..units import parse_duration, parse_size
-from .load import load_settings, pool_token, template
+from .cluster_file import ClusterFile
+from .findings import Finding
+from .load import Reading, load_settings, pool_token, read_settings, template
+from .mistakes import Mistake, nearest, warn
+from .parts import Parts
 from .schema import (
     AnyPool,
     AttachedPool,
@@ -15,22 +19,32 @@ from .schema import (
     Policy,
     Settings,
     Team,
+    Tls,
 )
 
 __all__ = [
     "AnyPool",
     "AttachedPool",
+    "ClusterFile",
     "Defaults",
+    "Finding",
     "LaunchedPool",
     "Listen",
+    "Mistake",
     "NodeType",
     "Packages",
+    "Parts",
     "Policy",
+    "Reading",
     "Settings",
     "Team",
+    "Tls",
     "load_settings",
+    "nearest",
     "parse_duration",
     "parse_size",
     "pool_token",
+    "read_settings",
     "template",
+    "warn",
 ]

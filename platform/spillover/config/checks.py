@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..units import parse_duration
 from .clusters import fill_from_cluster
-from .mistakes import Mistake, nearest, one_of
-from .schema import Settings
+from .listening import listening
+from .mistakes import Mistake, nearest, one_of, warn
+from .positions import mapping
+from .schema import AnyPool
 from .source import Source
 
 _KINDS = ("attached", "launched")
@@ -19,25 +22,29 @@ def prepare(source: Source, environ: Mapping[str, str]) -> Iterator[Mistake]:
     tree = source.tree
     if isinstance(tree.setdefault("state_dir", "~/.spillover"), str):
         tree["state_dir"] = str(source.resolve(("state_dir",), tree["state_dir"]))
+    yield from listening(source)
     yield from _teams(tree)
-    for name, pool in _mapping(tree.get("pools")).items():
+    for name, pool in mapping(tree.get("pools")).items():
         if isinstance(pool, dict):
             yield from _pool(source, str(name), pool, environ)
 
 
-def warnings(settings: Settings) -> Iterator[str]:
+def warnings(pools: Mapping[str, AnyPool]) -> Iterator[Mistake]:
     """What is allowed, and rarely meant."""
-    for name, pool in settings.pools.items():
+    for name, pool in pools.items():
         for type_name, node_type in pool.node_types.items():
+            path = ("pools", name, "node_types", type_name, "market")
             if pool.role == "baseline" and node_type.market != "owned":
-                yield f"pools.{name}.node_types.{type_name}: a baseline pool is owned, yet this is {node_type.market}"
+                yield warn(path, "a baseline pool is owned, and this is rented", node_type.market)
+            if pool.role == "burst" and node_type.market == "owned":
+                yield warn(path, "a burst pool is rented, and this is owned", node_type.market)
 
 
 def _teams(tree: dict[str, Any]) -> Iterator[Mistake]:
-    teams = _mapping(tree.get("teams"))
+    teams = mapping(tree.get("teams"))
     if teams and "default" not in teams:
         yield Mistake(("teams",), "'default' is missing: the account of jobs that name no team")
-    team = _mapping(tree.get("defaults")).get("team", "default")
+    team = mapping(tree.get("defaults")).get("team", "default")
     if teams and team != "default" and team not in map(str, teams):
         yield Mistake(("defaults", "team"), "is none of the teams", team, nearest(team, map(str, teams)))
 
@@ -65,12 +72,22 @@ def _token(source: Source, name: str, pool: dict[str, Any], environ: Mapping[str
     if isinstance(file, str):
         path = ("pools", name, "token_file")
         pool["token_file"] = str(source.resolve(path, file))
-        if not source.resolve(path, file).is_file():
-            yield Mistake(path, "there is no such file", file)
+        if wrong := _token_file(source.resolve(path, file)):
+            yield Mistake(path, wrong, file)
     if isinstance(variable, str) and not environ.get(variable):
         yield Mistake(("pools", name, "token_env"), "there is no such environment variable", variable)
     if file and variable:
         yield Mistake(("pools", name, "token_env"), "write 'token_file' or 'token_env', not both")
+
+
+def _token_file(file: Path) -> str:
+    """What is wrong with it, or ""."""
+    try:
+        return "" if file.read_text().strip() else "is empty: the cluster's token belongs into it"
+    except FileNotFoundError:
+        return "there is no such file"
+    except (OSError, UnicodeDecodeError) as error:
+        return f"cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
 
 
 def _lease(name: str, pool: dict[str, Any]) -> Iterator[Mistake]:
@@ -81,7 +98,3 @@ def _lease(name: str, pool: dict[str, Any]) -> Iterator[Mistake]:
     if 0 < lease <= startup:
         text = "would end before the pool has started ('startup')"
         yield Mistake(("pools", name, "lease"), text, pool.get("lease", "1h"))
-
-
-def _mapping(value: Any) -> dict[Any, Any]:
-    return value if isinstance(value, dict) else {}

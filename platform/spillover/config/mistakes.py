@@ -1,39 +1,50 @@
-"""Mistakes in the settings, and how they are told: one line each, with the nearest name that would have been right."""
+"""Mistakes in the settings, each with the key that is wrong and the nearest name that would have been right."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .source import Source
+from pathlib import Path
+from typing import Any
 
 KeyPath = tuple[str, ...]
 
-_NOT_SHOWN: Any = object()
-_LONGEST_VALUE = 80
+NOT_SHOWN: Any = object()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a key was written: line 0 where that is no line of a file. A relative path starts from `folder`."""
+
+    name: str
+    line: int
+    folder: Path
+
+    @property
+    def text(self) -> str:
+        """`FILE:LINE`, or what else it is."""
+        return f"{self.name}:{self.line}" if self.line else self.name
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """What is wrong with the key at `path`. `where` is set if that is not where the key itself was written."""
+    """What is wrong with the key at `path`; a warning is allowed, and rarely meant.
+
+    `at` is set if the key was not written in the settings.
+    """
 
     path: KeyPath
     text: str
-    value: Any = _NOT_SHOWN
+    value: Any = NOT_SHOWN
     meant: str | None = None
-    where: str | None = None
+    at: Place | None = None
+    warning: bool = False
 
-    def line(self, source: Source) -> str:
-        """`FILE:LINE: path.to.key: value 'x': what is wrong; did you mean 'y'?`."""
-        parts = [self.where or source.place(self.path).text]
-        if self.path:
-            parts.append(".".join(self.path))
-        if self.value is not _NOT_SHOWN:
-            parts.append(f"value {_short(self.value)}")
-        return ": ".join([*parts, self.text]) + (f"; did you mean '{self.meant}'?" if self.meant else "")
+
+def warn(path: KeyPath, text: str, value: Any = NOT_SHOWN) -> Mistake:
+    """A warning about the key at `path`."""
+    return Mistake(path, text, value, warning=True)
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
@@ -43,18 +54,13 @@ def nearest(name: object, known: Iterable[str]) -> str | None:
     return by_lower[close[0]] if close else None
 
 
+def told_once(mistakes: Iterable[Mistake]) -> Iterator[Mistake]:
+    """Without the required keys that were only misspelt: those are told as misspelt."""
+    found = list(mistakes)
+    meant = {(*m.path[:-1], m.meant) for m in found if m.meant}
+    yield from (m for m in found if not (m.path in meant and m.text.startswith("is required")))
+
+
 def one_of(names: Iterable[str]) -> str:
     """`must be 'a' or 'b'`."""
     return "must be " + " or ".join(f"'{n}'" for n in names)
-
-
-def told(mistakes: Iterable[Mistake], source: Source) -> list[str]:
-    """The lines, in the order of the file; what came from elsewhere first."""
-    ordered = sorted(mistakes, key=lambda m: (source.place(m.path).line, m.path))
-    return list(dict.fromkeys(m.line(source) for m in ordered))
-
-
-def _short(value: Any) -> str:
-    yaml_words = {None: "null", True: "true", False: "false"}
-    text = f"'{yaml_words[value] if value is None or isinstance(value, bool) else value}'"
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 4] + "...'"

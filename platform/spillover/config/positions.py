@@ -23,9 +23,14 @@ _EXPONENT = re.compile(r"^[-+]?\d+(\.\d*)?[eE][-+]?\d+$")
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+0123456789"))
 
 
-def read_yaml(text: str) -> tuple[Any, dict[KeyPath, int], list[tuple[KeyPath, int]]]:
-    """The value, the line of each key, and the keys written twice with the line of the first."""
-    loader = _Loader(text)
+def read_yaml(
+    text: str, loader_of: type[yaml.SafeLoader] = _Loader
+) -> tuple[Any, dict[KeyPath, int], list[tuple[KeyPath, int]]]:
+    """The value, the line of each key, and the keys written twice with the line of the first.
+
+    Raises yaml.YAMLError.
+    """
+    loader = loader_of(text)
     try:
         root = loader.get_single_node()
         if root is None:
@@ -35,6 +40,20 @@ def read_yaml(text: str) -> tuple[Any, dict[KeyPath, int], list[tuple[KeyPath, i
         return value, dict(_lines(root, ())), duplicates
     finally:
         loader.dispose()
+
+
+def why_unreadable(error: OSError | yaml.YAMLError | UnicodeDecodeError) -> tuple[str, int]:
+    """What is wrong with a file that could not be read, and the line of it, 0 if there is none."""
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror}", 0
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"is no YAML: {error.problem}", error.problem_mark.line + 1
+    return f"is no YAML: {str(error).splitlines()[0]}", 0
+
+
+def mapping(value: Any) -> dict[Any, Any]:
+    """The value if it is a mapping, else an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def _children(node: yaml.Node) -> Iterator[tuple[str, yaml.Node, yaml.Node]]:

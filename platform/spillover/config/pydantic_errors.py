@@ -43,7 +43,6 @@ _REQUIRED = {
     "teams": "is required: at least 'default: {may_burst: true}' or false",
     "pools": "is required: at least one",
     "node_types": "is required: at least one, with its price",
-    "state_dir": "is required: the folder of everything that must survive",
     "address": "is required for an attached pool: the URL of its Ray dashboard",
     "cluster": "is required for a launched pool: the Ray cluster YAML to raise it from",
 }
@@ -106,7 +105,9 @@ def _below(kind: Any, part: int | str) -> Any:
     if get_origin(kind) is Annotated:
         return _below(get_args(kind)[0], part)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return next(f.annotation for name, f in kind.model_fields.items() if part in (name, f.alias))
+        found = next(f.annotation for name, f in kind.model_fields.items() if part in (name, f.alias))
+        optional = [a for a in get_args(found) if a is not type(None)] if type(None) in get_args(found) else [found]
+        return optional[0]
     if get_origin(kind) is dict:
         return get_args(kind)[1]
     return next(pool for pool in get_args(kind) if _kind(pool) == part)

@@ -27,6 +27,12 @@ def _gang(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s]+(/\S*)?", text):
+        raise ValueError("is no address for clients; write it as https://ray.example.com")
+    return text.rstrip("/")
+
+
 def _by_name(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
@@ -52,19 +58,30 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Listen(Model):
-    """Where the HTTP face listens. Port 0 takes any free one."""
+class Tls(Model):
+    """PEM files. Those that change on disk are taken without a restart."""
 
-    host: str = "127.0.0.1"
-    port: Port = 7265
+    certificate: Path = Field(description="The certificate, followed by its chain below the root.")
+    key: Path = Field(description="Its key, without a passphrase.")
+
+
+class Listen(Model):
+    """Where the HTTP face listens."""
+
+    host: str = Field("127.0.0.1", description="The address; `0.0.0.0` for all of the machine's.")
+    port: Port = Field(7265, description="The port; 0 takes any free one.")
+    url: Annotated[str, AfterValidator(_url)] | None = Field(
+        None, description="What clients and pools are told, if it is not host and port: behind a proxy, or with TLS."
+    )
+    tls: Tls | None = Field(None, description="Serve HTTPS: `{certificate: FILE, key: FILE}`.")
 
 
 class Policy(Model):
-    """When to wait and when to pay: a policy's name, every other key is passed to the policy as it is."""
+    """When to wait and when to pay. Every key but `name` is a setting of that policy; see the page on policies."""
 
     model_config = ConfigDict(extra="allow")
 
-    name: str
+    name: str = Field(description="The policy.")
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -80,82 +97,120 @@ def _house_policy() -> Policy:
 class Defaults(Model):
     """What is assumed of a job that says nothing about itself."""
 
-    demand: Annotated[str, AfterValidator(_gang)]
-    runtime_s: MoreThanZeroSeconds = Field(3600.0, alias="runtime")
-    team: str = "default"
+    demand: Annotated[str, AfterValidator(_gang)] = Field(description="What it needs, as bundles: `4x{GPU:2,CPU:16}`.")
+    runtime_s: MoreThanZeroSeconds = Field(3600.0, alias="runtime", description="How long it runs.")
+    team: str = Field("default", description="The team of the administrator's first token.")
 
 
 class Team(Model):
-    """An account. `may_burst`: whether its jobs may leave the building unless they say otherwise."""
+    """An account, by its name. `default` must be there."""
 
-    may_burst: bool
+    may_burst: bool = Field(description="Whether its jobs may leave the building, that is, run on burst pools.")
 
 
 class Packages(Model):
     """Uploaded working directories."""
 
-    limit_bytes: Bytes = Field(2 * 1024**3, alias="limit")
+    limit_bytes: Bytes = Field(2 * 1024**3, alias="limit", description="The largest that is taken: `2GiB`.")
 
 
 class NodeType(Model):
-    """One shape of node. `max_nodes` counts workers of this type; the head is priced apart."""
+    """One shape of node of a pool, by its name. The head is priced apart."""
 
-    market: Literal["owned", "on_demand", "spot"]
-    price_usd_per_hour: Usd
-    resources: dict[str, Amount] = Field(min_length=1)
-    max_nodes: Count
-    labels: dict[str, str] = {}
+    market: Literal["owned", "on_demand", "spot"] = Field(description="How it is paid for.")
+    price_usd_per_hour: Usd = Field(description="What one costs an hour; for owned ones, amortised. 0 must be written.")
+    resources: dict[str, Amount] = Field(
+        min_length=1, description="What one has: `{CPU: 64, GPU: 8, memory: 512GiB}`. A launched pool's YAML says it."
+    )
+    max_nodes: Count = Field(description="How many there may be, heads not counted. A launched pool's YAML says it.")
+    labels: dict[str, str] = Field({}, description="Ray's node labels, for label selectors.")
 
 
 class BasePool(Model):
     """What attached and launched pools have in common."""
 
-    role: Literal["baseline", "burst"]
-    head_price_usd_per_hour: Usd
-    node_types: dict[str, NodeType] = Field(min_length=1)
-    region: str = ""
-    provides: frozenset[str] = frozenset()
-    max_drivers: AtLeastOne = 16
-    startup_s: Seconds = Field(180.0, alias="startup")
-    idle_timeout_s: Seconds = Field(300.0, alias="idle_timeout")
-    lease_s: MoreThanZeroSeconds = Field(3600.0, alias="lease")
-    unreachable_after_s: MoreThanZeroSeconds = Field(60.0, alias="unreachable_after")
-    token_file: Path | None = None
-    token_env: str | None = None
+    role: Literal["baseline", "burst"] = Field(description="`baseline`: owned, always on. `burst`: rented when needed.")
+    head_price_usd_per_hour: Usd = Field(description="What the head costs an hour. 0 must be written.")
+    node_types: dict[str, NodeType] = Field(min_length=1, description="Its shapes of node, by name.")
+    region: str = Field("", description="Where it is, for a job's `spillover/regions`. `eu` covers `eu-west-1`.")
+    provides: frozenset[str] = Field(
+        frozenset(), description="What a job's `spillover/needs` may ask for: `[internet, 'nfs:/data']`."
+    )
+    max_drivers: AtLeastOne = Field(16, description="Entrypoints on the head at once; each takes memory there.")
+    startup_s: Seconds = Field(180.0, alias="startup", description="From the decision to rent until nodes are up.")
+    idle_timeout_s: Seconds = Field(300.0, alias="idle_timeout", description="A burst pool idle so long is folded.")
+    lease_s: MoreThanZeroSeconds = Field(
+        3600.0, alias="lease", description="How long nodes may live without renewal; it is renewed while they are used."
+    )
+    unreachable_after_s: MoreThanZeroSeconds = Field(
+        60.0, alias="unreachable_after", description="Silence after which the pool counts as unreachable."
+    )
+    token_file: Path | None = Field(None, description="The file with the cluster's own token, which users never see.")
+    token_env: str | None = Field(None, description="Or the environment variable with it.")
 
 
 class AttachedPool(BasePool):
     """A cluster that others run, known by the address of its dashboard."""
 
-    kind: Literal["attached"]
-    address: Annotated[str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$"), AfterValidator(lambda url: url.rstrip("/"))]
+    kind: Literal["attached"] = Field(description="What kind of pool it is.")
+    address: Annotated[
+        str, Field(pattern=r"^https?://[^/\s]+(/\S*)?$"), AfterValidator(lambda url: url.rstrip("/"))
+    ] = Field(description="The URL of its Ray dashboard.")
 
 
 class LaunchedPool(BasePool):
     """A Ray cluster YAML that Spillover raises and folds. Its node types are filled in from that YAML."""
 
-    kind: Literal["launched"]
-    cluster: Path
-    dashboard_port: Annotated[Port, Field(ge=1)] = 8265
+    kind: Literal["launched"] = Field(description="What kind of pool it is.")
+    cluster: Path = Field(description="The cluster YAML: any that `ray up` takes.")
+    dashboard_port: Annotated[Port, Field(ge=1)] = Field(8265, description="Where its head's dashboard listens.")
 
 
 AnyPool = AttachedPool | LaunchedPool
 
 
 class Settings(Model):
-    """The whole file. Relative paths have been made absolute."""
+    """The whole file. Relative file names start from its folder."""
 
-    state_dir: Path
-    defaults: Defaults
-    teams: dict[str, Team]
-    pools: dict[PoolName, Annotated[AnyPool, Field(discriminator="kind")]] = Field(min_length=1)
-    listen: Listen = Listen()
-    policy: Annotated[Policy, BeforeValidator(_by_name)] = Field(default_factory=_house_policy)
-    packages: Packages = Field(default_factory=lambda: Packages.model_validate({}))
-    on_overuse: Literal["warn", "stop"] = "warn"
-    metering_interval_s: MoreThanZeroSeconds = Field(10.0, alias="metering_interval")
-    tick_s: MoreThanZeroSeconds = Field(1.0, alias="tick")
-    max_attempts: AtLeastOne = 5
+    state_dir: Path = Field(
+        Path("~/.spillover"), description="The folder of all that must survive: database, packages, logs, tokens."
+    )
+    defaults: Defaults = Field(description="What is assumed of jobs.")
+    teams: dict[str, Team] = Field(description="The accounts, by name.")
+    pools: dict[PoolName, Annotated[AnyPool, Field(discriminator="kind")]] = Field(
+        min_length=1, description="Where work can run, by name."
+    )
+    listen: Listen = Field(
+        default_factory=lambda: Listen.model_validate({}), description="Where the HTTP face listens."
+    )
+    policy: Annotated[Policy, BeforeValidator(_by_name)] = Field(
+        default_factory=_house_policy,
+        description="When to wait and when to pay: a name, or a mapping; `threshold` if not set.",
+    )
+    packages: Packages = Field(
+        default_factory=lambda: Packages.model_validate({}), description="Uploaded working directories."
+    )
+    on_overuse: Literal["warn", "stop"] = Field("warn", description="For jobs that use more than they said.")
+    metering_interval_s: MoreThanZeroSeconds = Field(
+        10.0, alias="metering_interval", description="How often the ledger is written, at least."
+    )
+    tick_s: MoreThanZeroSeconds = Field(1.0, alias="tick", description="How often the queue is looked at, at least.")
+    max_attempts: AtLeastOne = Field(5, description="How often a lost job that can resume is started.")
+
+
+SECTIONS: dict[str, type[Model]] = {
+    "The file": Settings,
+    "`listen`": Listen,
+    "`listen.tls`": Tls,
+    "`policy`": Policy,
+    "`defaults`": Defaults,
+    "`teams.NAME`": Team,
+    "`packages`": Packages,
+    "`pools.NAME`, kind `attached`": AttachedPool,
+    "`pools.NAME`, kind `launched`": LaunchedPool,
+    "`pools.NAME.node_types.TYPE`": NodeType,
+}
+"""Every model that people write, by where."""
 
 
 def keys_of(model: type[BaseModel]) -> list[str]:
@@ -163,8 +218,4 @@ def keys_of(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-ALL_KEYS = frozenset(
-    key
-    for model in (Settings, Listen, Policy, Defaults, Team, Packages, NodeType, AttachedPool, LaunchedPool)
-    for key in keys_of(model)
-)
+ALL_KEYS = frozenset(key for model in SECTIONS.values() for key in keys_of(model))

@@ -21,49 +21,60 @@ import yaml
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ..errors import SettingsError
-from .mistakes import KeyPath, Mistake
-from .positions import read_yaml
+from .cluster_file import ClusterFile
+from .mistakes import KeyPath, Mistake, Place
+from .positions import read_yaml, why_unreadable
 from .schema import ALL_KEYS
 
 ENV_PREFIX = "SPILLOVER__"
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a key was written. `folder` is what a relative path starts from."""
-
-    text: str
-    line: int
-    folder: Path
-
-
 @dataclass
 class Source:
-    """The merged tree, where its keys come from, and what was wrong with the reading of it."""
+    """The merged tree, where its keys come from, and what was wrong with the reading of it.
+
+    `clusters` are the cluster YAMLs of launched pools, by pool. Where `readable` is false, there is no tree.
+    """
 
     file: Path
     tree: dict[str, Any] = field(default_factory=dict)
     places: dict[KeyPath, Place] = field(default_factory=dict)
     mistakes: list[Mistake] = field(default_factory=list)
+    clusters: dict[str, ClusterFile] = field(default_factory=dict)
+    readable: bool = True
 
     def place(self, path: KeyPath) -> Place:
         """Where the key was written, or else the nearest one around it."""
         for end in range(len(path), -1, -1):
             if path[:end] in self.places:
                 return self.places[path[:end]]
-        return Place(f"{self.file}:1", 1, self.file.parent)
+        return Place(str(self.file), 1, self.file.parent)
+
+    def named(self, path: KeyPath, text: str) -> Path:
+        """A file name from the settings, as it is shown to people."""
+        return self.place(path).folder / Path(text).expanduser()
 
     def resolve(self, path: KeyPath, text: str) -> Path:
         """A file name from the settings as an absolute path."""
-        return (self.place(path).folder / Path(text).expanduser()).absolute()
+        return self.named(path, text).absolute()
+
+    def note(self, text: str, where: str) -> None:
+        """A mistake that is in no file."""
+        self.mistakes.append(Mistake((), text, at=_elsewhere(where)))
+
+    def unreadable(self, text: str, line: int = 0, path: KeyPath = ()) -> None:
+        """Note why there is no tree to go on with."""
+        self.mistakes.append(Mistake(path, text, at=Place(str(self.file), line, self.file.parent)))
+        self.readable = False
 
 
 def read_source(file: Path, overrides: Sequence[str], environ: Mapping[str, str]) -> Source:
-    """Read and merge. Raises SettingsError where there is no tree to go on with."""
+    """Read and merge."""
     source = Source(file)
     tree = _read_file(source)
-    config = _create(source, tree)
+    config = _create(source, tree) if source.readable else None
+    if config is None:
+        return source
     for where, nested in [*_from_environment(source, environ, tree), *_from_command_line(source, overrides)]:
         config = _merge(source, config, where, nested)
     source.tree = _resolved(source, config, ())
@@ -71,29 +82,30 @@ def read_source(file: Path, overrides: Sequence[str], environ: Mapping[str, str]
 
 
 def _read_file(source: Source) -> dict[Any, Any]:
+    if not source.file.is_file():
+        source.unreadable("there is no such settings file; `spillover init` writes one to start from")
+        return {}
     try:
-        text = source.file.read_text()
-        tree, lines, duplicates = read_yaml(text)
-    except OSError as error:
-        raise SettingsError([f"{source.file}: cannot be read: {error.strerror}"]) from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise SettingsError([f"{source.file}:{line}: is no YAML: {error.problem}"]) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{source.file}: is no YAML: {error}"]) from error
+        tree, lines, duplicates = read_yaml(source.file.read_text())
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        source.unreadable(*why_unreadable(error))
+        return {}
     if not isinstance(tree, dict):
-        raise SettingsError([f"{source.file}:1: is no settings file: it must be a mapping of keys to values"])
-    source.places = {p: Place(f"{source.file}:{n}", n, source.file.parent) for p, n in lines.items()}
+        source.unreadable("is no settings file: it must be a mapping of keys to values", 1)
+        return {}
+    source.places = {p: Place(str(source.file), n, source.file.parent) for p, n in lines.items()}
     for path, line in duplicates:
         source.mistakes.append(Mistake(path, f"is written twice, here and in line {line}"))
     return tree
 
 
-def _create(source: Source, tree: dict[Any, Any]) -> DictConfig:
+def _create(source: Source, tree: dict[Any, Any]) -> DictConfig | None:
     try:
         return OmegaConf.create(tree)
     except OmegaConfBaseException as error:
-        raise SettingsError([f"{source.file}: {error.full_key}: {_first_line(error)}"]) from error
+        path = tuple(str(error.full_key).split("."))
+        source.unreadable(_first_line(error), source.place(path).line, path)
+        return None
 
 
 def _from_environment(
@@ -104,7 +116,7 @@ def _from_environment(
             try:
                 nested: Any = yaml.safe_load(text)
             except yaml.YAMLError as error:
-                source.mistakes.append(Mistake((), f"'{text}' is no YAML: {_first_line(error)}", where=name))
+                source.note(f"'{text}' is no YAML: {_first_line(error)}", name)
                 continue
             for key in reversed(_known(name.removeprefix(ENV_PREFIX).split("__"), tree)):
                 nested = {key: nested}
@@ -136,27 +148,31 @@ def _from_command_line(source: Source, overrides: Iterable[str]) -> Iterator[tup
     for item in overrides:
         key, equals, _ = item.partition("=")
         if not equals or not key:
-            source.mistakes.append(Mistake((), f"'{item}' is no setting; write key=value", where="command line"))
+            source.note(f"'{item}' is no setting; write key=value", "command line")
             continue
         try:
             yield "command line", _plain(OmegaConf.from_dotlist([item]))
         except (OmegaConfBaseException, yaml.YAMLError) as error:
-            source.mistakes.append(Mistake((), f"'{item}': {_first_line(error)}", where="command line"))
+            source.note(f"'{item}': {_first_line(error)}", "command line")
 
 
 def _merge(source: Source, config: DictConfig, where: str, nested: dict[str, Any]) -> DictConfig:
     try:
         merged = OmegaConf.merge(config, nested)
     except (OmegaConfBaseException, TypeError) as error:
-        source.mistakes.append(Mistake((), f"{nested} does not fit the file: {_first_line(error)}", where=where))
+        source.note(f"{nested} does not fit the file: {_first_line(error)}", where)
         return config
-    place = Place(where, 0, Path.cwd())
+    place = _elsewhere(where)
     for path in _leaves(nested, ()):
         source.places = {p: old for p, old in source.places.items() if p[: len(path)] != path}
         for end in range(1, len(path)):
             source.places.setdefault(path[:end], place)
         source.places[path] = place
     return cast(DictConfig, merged)
+
+
+def _elsewhere(where: str) -> Place:
+    return Place(where, 0, Path.cwd())
 
 
 def _leaves(node: Any, path: KeyPath) -> Iterator[KeyPath]:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from spillover.config import load_settings
+from spillover.config import load_settings, read_settings
 from spillover.errors import SettingsError
 
 CLUSTER = """\
 cluster_name: small
 max_workers: 3
-provider: {type: external, module: x.Y}
+provider: {type: aws, region: eu-west-1}
 head_node_type: head
 available_node_types:
   head: {resources: {CPU: 0}, node_config: {}}
@@ -56,11 +56,16 @@ class Folder:
             self.load(*overrides, environ=environ)
         return [line.replace(f"{self.path}/", "") for line in caught.value.mistakes]
 
-    def change(self, old: str, new: str) -> None:
-        """Replace a part of the settings."""
-        text = (self.path / "s.yaml").read_text()
+    def findings(self, *overrides: str) -> list[str]:
+        """Mistakes and warnings, with the folder left out of file names."""
+        found = read_settings(self.path / "s.yaml", overrides, {}).told()
+        return [str(finding).replace(f"{self.path}/", "") for finding in found]
+
+    def change(self, old: str, new: str, name: str = "s.yaml") -> None:
+        """Replace a part of the settings, or of another file."""
+        text = (self.path / name).read_text()
         assert old in text
-        self.write("s.yaml", text.replace(old, new))
+        self.write(name, text.replace(old, new))
 
 
 @pytest.fixture

@@ -130,7 +130,7 @@ def test_an_environment_value_that_is_no_yaml_is_told(folder):
         ("a: [1\nb: 2", "s.yaml:2: is no YAML"),
         ("- a\n- b\n", "s.yaml:1: is no settings file"),
         ("a: &x {b: *x}\n", "s.yaml:1: is no YAML: an alias refers to what it is part of"),
-        ("a: ${b\n", "s.yaml: a: "),
+        ("a: ${b\n", "s.yaml:1: a: "),
         ("a: \t\x00", "s.yaml: is no YAML"),
     ],
 )
@@ -166,11 +166,11 @@ def test_values_of_the_wrong_shape_never_crash_the_loader(folder):
 )
 def test_a_strange_cluster_yaml_never_crashes_the_loader(cluster, folder):
     """A cluster YAML that Ray would refuse leads to mistakes, not to a traceback."""
-    folder.write("clusters/small.yaml", f"cluster_name: a\nprovider: {{type: local}}\n{cluster}\n")
+    folder.write("clusters/small.yaml", f"cluster_name: a\nprovider: {{type: aws}}\n{cluster}\n")
     assert any("worker.resources: is required" in line for line in folder.mistakes())
 
 
-def test_a_missing_file_names_the_template(tmp_path):
-    """Who has no settings yet is shown what to start from."""
-    with pytest.raises(SettingsError, match=r"there is no such settings file; copy .*data/settings.yaml"):
+def test_a_missing_file_names_the_way_to_one(tmp_path):
+    """Who has no settings yet is told what writes them."""
+    with pytest.raises(SettingsError, match=r"none\.yaml: there is no such settings file; `spillover init` writes one"):
         load_settings(tmp_path / "none.yaml", (), {})
