@@ -9,7 +9,10 @@ SpilloverError
 │   ├── PackageTooLarge   413
 │   ├── MalformedBody     500, as Ray answers
 │   ├── DuplicateJob      500, as Ray answers
-│   └── JobNotTerminal    500, as Ray answers
+│   ├── JobNotTerminal    500, as Ray answers
+│   └── Refused           what a client makes of any other status, which it carries
+├── NoServer              a client has no Spillover server: none is known, none answers, or it is something else
+├── BadArgument           an argument given to the Python SDK makes no sense; a ValueError too
 ├── SettingsError         the settings file is wrong; carries every mistake found
 ├── PoolError             a pool did not do what was asked of it
 │   ├── PoolUnreachable   no answer: nothing is known about what runs there
@@ -84,6 +87,22 @@ class JobNotTerminal(RequestError):
     """A job that has not ended cannot be deleted. Ray answers 500 here."""
 
     status = 500
+
+
+class Refused(RequestError):
+    """A server refused, or failed, with a status that has no error of its own here."""
+
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class NoServer(SpilloverError):
+    """No server is known, none answers, or it is no Spillover server. The text names the address and the remedy."""
+
+
+class BadArgument(SpilloverError, ValueError):
+    """An argument makes no sense. The text names the argument, the value and the remedy."""
 
 
 class SettingsError(SpilloverError):

@@ -8,12 +8,15 @@ import pytest
 
 from spillover.adapters.clock import RealClock
 from spillover.adapters.sql_store import SqlStore
-from spillover.adapters.state_folder import sole_owner
-from spillover.bootstrap import admit_admin, check_removed_pools
+from spillover.adapters.state_folder import sole_owner, write_first_token, write_server_file
+from spillover.bootstrap.admission import admit_admin, check_removed_pools
+from spillover.client.connect import find_server
 from spillover.config import Settings, load_settings
-from spillover.control.service import token_hash
+from spillover.control.tokens import token_hash
+from spillover.domain.access import Caller, Role, Token
 from spillover.domain.pool import PoolState, PoolStatus
 from spillover.errors import SettingsError, SpilloverError
+from spillover.ports import Event
 
 SETTINGS = """
 state_dir: state
@@ -65,9 +68,36 @@ def test_admin_is_of_the_default_team(settings: Settings, store: SqlStore) -> No
     defaults = settings.defaults.model_copy(update={"team": "search"})
     of_search = settings.model_copy(update={"defaults": defaults})
     file = admit_admin(store, RealClock(), of_search)
+    assert file is not None
     assert file.stat().st_mode & 0o777 == 0o600
-    token = file.read_text()
-    assert admit_admin(store, RealClock(), of_search).read_text() == token
-    caller = store.caller_of(token_hash(token))
-    assert caller is not None
-    assert (caller.user, caller.team, caller.role) == ("admin", "search", "admin")
+    secret = file.read_text()
+    assert admit_admin(store, RealClock(), of_search) == file
+    assert file.read_text() == secret
+    token = store.token(token_hash(secret))
+    assert token is not None
+    assert token.caller == Caller("admin", "search", Role.ADMIN)
+
+
+def test_a_revoked_first_token_is_not_told(settings: Settings, store: SqlStore) -> None:
+    """A start after the first token was revoked names no token file, and leaves what lies there alone."""
+    file = admit_admin(store, RealClock(), settings)
+    assert file is not None
+    secret = file.read_text()
+    store.add_token(Token("t2", "h", Caller("dora", "default", Role.ADMIN), 1.0, "admin"))
+    store.revoke_token("first", 2.0, Event(2.0, "dora", "token:first", "revoked"))
+    assert admit_admin(store, RealClock(), settings) is None
+    assert file.read_text() == secret
+
+
+def test_server_file_leads_the_command_line_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a start writes down is where `spillover` finds address, token and the certificate to trust."""
+    monkeypatch.setenv("SPILLOVER__state_dir", str(tmp_path))
+    write_first_token(tmp_path, "secret")
+    write_server_file(tmp_path, "https://h", "https://h", tmp_path / "token", tmp_path / "cert.pem")
+    found = find_server(None)
+    assert (found.address, found.told, found.token) == ("https://h", "https://h", "secret")
+    assert found.ca_file == str(tmp_path / "cert.pem")
+    write_server_file(tmp_path, "http://127.0.0.1:7265", "https://ray.example.com")
+    found = find_server(None)
+    assert (found.address, found.told) == ("http://127.0.0.1:7265", "https://ray.example.com")
+    assert (found.token, found.ca_file) == (None, None)

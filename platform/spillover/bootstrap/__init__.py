@@ -1,0 +1,1 @@
+"""Puts the platform together: the only room that names concrete adapters."""
