@@ -210,7 +210,7 @@ class Server:
         return bool(answer.json["stopped"])
 
     def pool(self, name: str) -> dict[str, Any]:
-        return next(pool for pool in self.api("pools") if pool["name"] == name)
+        return next(pool for pool in self.api("pools")["items"] if pool["name"] == name)
 
     def wait_status(self, submission_id: str, *statuses: str, timeout_s: float = 90) -> str:
         """Wait for one of our own words; a job that ended otherwise fails at once, with its story."""

@@ -55,7 +55,7 @@ def pool_of(spillover: Server, name: str) -> str:
 
 
 def events(spillover: Server, subject: str) -> list[str]:
-    return [event["text"] for event in reversed(spillover.api(f"events?subject={subject}&limit=1000"))]
+    return [event["text"] for event in reversed(spillover.api(f"events?subject={subject}&limit=1000")["items"])]
 
 
 def stop_and_see(spillover: Server, name: str) -> str:

@@ -219,7 +219,7 @@ def test_pools_are_raised_and_folded_across_kills(root: Path, tmp_path: Path) ->
         spillover.start()
         wait_for("it to be down", lambda: spillover.pool("cloud")["status"] == "down", 60)
         assert processes.find(cluster) == []
-        texts = [event["text"] for event in spillover.api("events?subject=pool:cloud&limit=1000")]
+        texts = [event["text"] for event in spillover.api("events?subject=pool:cloud&limit=1000")["items"]]
         assert sum(text.startswith("raise, lease") for text in texts) == 1, texts
         check_whole(spillover, file, "job")
 

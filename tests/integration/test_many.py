@@ -36,7 +36,7 @@ def test_two_hundred_jobs_at_once(root: Path, cluster: Head) -> None:
         accepted = submit_from_threads(spillover, file)
         submitted_s = time.monotonic() - began
         wait_for("all to run", lambda: lines(file) >= JOBS, 700)
-        wait_for("all to end", lambda: not spillover.api("queue?limit=1"), 60)
+        wait_for("all to end", lambda: not spillover.api("queue?limit=1")["items"], 60)
         took_s = time.monotonic() - began
         rate = f"{JOBS / took_s:.2f} a second"
         print(f"{JOBS} jobs: accepted in {submitted_s:.1f} s, ended after {took_s:.1f} s, {rate}")

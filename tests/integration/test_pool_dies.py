@@ -81,7 +81,7 @@ def test_a_launched_pool_that_is_killed_is_raised_again(root: Path, folder: Path
         assert sorted(file.read_text().splitlines()) == ["plain 1", "resumable 1", "resumable-a2 2"]
         shown = spillover.ray("job", "logs", "-f", "resumable")
         assert (shown.code, "went" in shown.out) == (0, True), shown.text
-        texts = [event["text"] for event in spillover.api("events?subject=pool:onprem")]
+        texts = [event["text"] for event in spillover.api("events?subject=pool:onprem")["items"]]
         assert any("down: the provider has no node of it left" in text for text in texts), texts
 
 

@@ -120,7 +120,7 @@ def make_face(started_at: float, lost: Callable[[], None]) -> Face:
 
 def heartbeat(look: Look, phase: str) -> str:
     """All that goes on, in one line."""
-    pools = ", ".join(f"{p['name']} {p['status']}{_workers(len(p['nodes']))}" for p in look.pools)
+    pools = ", ".join(f"{p.name} {p.status}{_workers(len(p.nodes))}" for p in look.pools)
     learning = "; ".join(_progress(job) for job in look.jobs if job.status == "running")
     waiting = sum(job.status == "queued" for job in look.jobs)
     queue = f"{waiting} wait; " if look.jobs else ""

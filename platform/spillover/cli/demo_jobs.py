@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..domain.resources import Demand, parse_bundles
 from ..errors import SpilloverError
 from .demo_site import DEMO_MARK, Site
 
@@ -61,11 +60,6 @@ class Plan:
 def plans(steps: int) -> list[Plan]:
     """Six jobs from three users in turn."""
     return [Plan(user, _ORDER[:i].count(user) + 1, i, steps) for i, user in enumerate(_ORDER)]
-
-
-def demand() -> Demand:
-    """What each of them asks for."""
-    return Demand(parse_bundles(WORKERS))
 
 
 def add_home(site: Site, user: str, token: str) -> None:

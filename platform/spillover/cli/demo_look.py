@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ..control.service import Service
+from ..control.assembly import Control
+from ..domain.access import Caller, Role
+from ..domain.answers import PoolInfo
 from ..domain.job import JobStatus, JobView
-from ..ports import Caller
+from ..domain.questions import CostQuery, EventQuery, PoolQuery
 
-WATCHER = Caller("demo", "default", "admin")
+WATCHER = Caller("demo", "default", Role.ADMIN)
 _EVENTS = 100
 
 _STEP = re.compile(r"step (\d+)/(\d+)\s+loss ([\d.]+)")
 _FIRST = re.compile(r"validation loss ([\d.]+)")
 _DONE = re.compile(r"done: validation loss ([\d.]+) -> ([\d.]+)")
 # Lines of history that say nothing new to somebody who watches.
-_DULL = re.compile(r"submitted,|handed to pool|starting on pool|lease renewed|asked to stop")
+_DULL = re.compile(r"submitted,|token made|handed to pool|starting on pool|lease renewed|asked to stop")
 
 
 @dataclass(frozen=True)
@@ -72,21 +73,22 @@ class Look:
 
     at: float
     jobs: tuple[JobLine, ...]
-    pools: tuple[Mapping[str, Any], ...]
+    pools: tuple[PoolInfo, ...]
     spent_usd: float
     usd_per_hour: float
     news: tuple[News, ...] = ()
 
-    def pool(self, name: str) -> Mapping[str, Any]:
+    def pool(self, name: str) -> PoolInfo:
         """One pool as Spillover's API shows it."""
-        return next(p for p in self.pools if p["name"] == name)
+        return next(p for p in self.pools if p.name == name)
 
 
 class Watcher:
-    """Looks through the service, as any client could through the API."""
+    """Looks through the services, as any client could through the API."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, control: Control) -> None:
+        self._service = control.service
+        self._insight = control.insight
         self._seen: set[tuple[float, str, str]] = set()
         self._reasons: dict[str, str] = {}
         self._learning: dict[str, Learning] = {}
@@ -95,16 +97,16 @@ class Watcher:
     async def look(self) -> Look:
         """What there is now."""
         views = await self._service.list(WATCHER)
-        pools = await self._service.pools(WATCHER)
-        cost = await self._service.cost(WATCHER, ["pool"])
-        now = float(cost["as_of"])
+        pools = (await self._insight.pools(WATCHER, PoolQuery())).items
+        cost = await self._insight.cost(WATCHER, CostQuery())
+        now = cost.as_of
         jobs = tuple([await self._job(view, now) for view in views])
         return Look(
             at=now,
             jobs=jobs,
-            pools=tuple(pools),
-            spent_usd=cost["total_usd"],
-            usd_per_hour=sum(p["usd_per_hour"] for p in pools),
+            pools=pools,
+            spent_usd=cost.total_usd,
+            usd_per_hour=sum(p.usd_per_hour for p in pools),
             news=tuple(sorted([*await self._events(), *self._waits(jobs, now), *self._learnt(jobs, now)], key=_at)),
         )
 
@@ -140,12 +142,12 @@ class Watcher:
 
     async def _events(self) -> list[News]:
         found = []
-        for event in await self._service.events(WATCHER, None, _EVENTS):
-            key = (event["at"], event["subject"], event["text"])
+        for event in (await self._insight.events(WATCHER, EventQuery(limit=_EVENTS))).items:
+            key = (event.at, event.subject, event.text)
             if key not in self._seen:
                 self._seen.add(key)
-                if not _DULL.match(event["text"]):
-                    found.append(News(event["at"], event["subject"].replace("pool:", "pool "), event["text"]))
+                if not _DULL.match(event.text):
+                    found.append(News(event.at, event.subject.replace("pool:", "pool "), event.text))
         return found[::-1]
 
     def _waits(self, jobs: Sequence[JobLine], now: float) -> list[News]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -72,15 +71,15 @@ def loss(job: JobLine) -> str:
 def _pools(look: Look) -> RenderableType:
     table = _table("POOL", "STATUS", "WORKERS", "USED", "$/HOUR", "SPENT", "NOTE")
     for pool in look.pools:
-        workers = [n for n in pool["nodes"] if not n["is_head"]]
+        workers = [n for n in pool.nodes if not n.is_head]
         table.add_row(
-            plain(pool["name"]),
-            status(pool["status"]),
+            plain(pool.name),
+            status(pool.status),
             str(len(workers)),
-            used_of(_sum(workers, "used"), _sum(workers, "resources")),
-            dollars(pool["usd_per_hour"]),
-            dollars(pool["spent_usd"]),
-            Text(plain(pool["message"]), overflow="ellipsis", no_wrap=True),
+            used_of(_sum(n.used for n in workers), _sum(n.resources for n in workers)),
+            dollars(pool.usd_per_hour),
+            dollars(pool.spent_usd),
+            Text(plain(pool.message), overflow="ellipsis", no_wrap=True),
         )
     return table
 
@@ -103,9 +102,9 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _sum(nodes: Sequence[Mapping[str, Any]], key: str) -> dict[str, float]:
+def _sum(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     total: dict[str, float] = {}
-    for node in nodes:
-        for name, amount in node[key].items():
+    for part in parts:
+        for name, amount in part.items():
             total[name] = total.get(name, 0.0) + amount
     return total

@@ -12,15 +12,15 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..bootstrap import Platform, platform
+from ..bootstrap.serving import Platform, platform
 from ..config import load_settings
 from ..errors import SpilloverError
 from .demo_compare import comparison
 from .demo_face import Face, make_face
 from .demo_registry import Place, registered
 from .demo_site import CLOUD, DEMO_MARK, NAMES, ONPREM, PRICES, PRICES_SAY, RULES, TEAMS, end_site, prepare, still_there
-from .demo_story import Ending, Story, expected_s
-from .demo_summary import cloud_spend, comparison_table, costs_by_job, summary
+from .demo_story import Ending, Story
+from .demo_summary import comparison_table, summary
 from .text import age, dollars
 
 T = TypeVar("T")
@@ -122,16 +122,7 @@ async def _at(place: Place, stop: Stop, face: Face, jobs: Path, clusters: Path) 
 
 
 def _tables(running: Platform, ending: Ending) -> list[Any]:
-    core = running.control.core
-    rows = comparison(
-        ending.jobs,
-        [runtime.pool for runtime in core.pools.values()],
-        core.policy,
-        costs_by_job(ending.cost),
-        cloud_spend(ending.cost, [CLOUD]),
-        core.settings.may_burst,
-        expected_s(),
-    )
+    rows = comparison(running.control.core)
     return [summary(ending.jobs, ending.cost), comparison_table(rows)]
 
 

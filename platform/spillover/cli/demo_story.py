@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..bootstrap import Platform
+from ..bootstrap.serving import Platform
+from ..domain.answers import Bill
+from ..domain.questions import CostQuery
 from ..errors import SpilloverError
-from ..units import parse_duration
 from .demo_face import Face
-from .demo_jobs import HINT, USERS, Plan, add_home, folder_of, plans, submit
+from .demo_jobs import USERS, Plan, add_home, folder_of, plans, submit
 from .demo_look import WATCHER, JobLine, Look, Watcher
 from .demo_site import CLOUD, ONPREM, Site
 
@@ -28,7 +28,7 @@ class Ending:
     """What the tables at the end are made of."""
 
     jobs: tuple[JobLine, ...]
-    cost: Mapping[str, Any]
+    cost: Bill
 
 
 class Story:
@@ -39,13 +39,13 @@ class Story:
         self._site = site
         self._jobs = jobs
         self._face = face
-        self._watcher = Watcher(running.control.service)
+        self._watcher = Watcher(running.control)
         self._until = asyncio.get_running_loop().time() + LIMIT_S
 
     async def run(self) -> Ending:
         """Raises SpilloverError if it cannot come to its end."""
         await self._see("raising on-prem", self._has_onprem, _RAISE_LIMIT_S)
-        self._add_users()
+        await self._add_users()
         for plan in plans(STEPS):
             await self._submit(plan)
         await self._see("training", lambda look: all(job.ended for job in look.jobs))
@@ -53,9 +53,9 @@ class Story:
         self._face.say("All jobs have ended, and the cloud is back at zero.")
         return Ending(look.jobs, await self._cost())
 
-    def _add_users(self) -> None:
+    async def _add_users(self) -> None:
         for user, team in USERS.items():
-            add_home(self._site, user, self._running.add_user(user, team))
+            add_home(self._site, user, await self._running.add_user(user, team))
         address = self._running.address
         self._face.say(f"Everybody: export RAY_API_SERVER_ADDRESS={address} RAY_AUTH_MODE=token")
 
@@ -84,20 +84,15 @@ class Story:
 
     def _has_onprem(self, look: Look) -> bool:
         pool = look.pool(ONPREM)
-        if "could not be raised" in pool["message"]:
-            raise SpilloverError(f"pool {ONPREM} {pool['message']}")
-        return any(not node["is_head"] for node in pool["nodes"])
+        if "could not be raised" in pool.message:
+            raise SpilloverError(f"pool {ONPREM} {pool.message}")
+        return any(not node.is_head for node in pool.nodes)
 
-    async def _cost(self) -> Mapping[str, Any]:
+    async def _cost(self) -> Bill:
         await self._running.control.loop.meter_now()
-        return await self._running.control.service.cost(WATCHER, ["pool", "job"])
+        return await self._running.control.insight.cost(WATCHER, CostQuery(by=("pool", "job")))
 
 
 def _cloud_is_down(look: Look) -> bool:
     pool = look.pool(CLOUD)
-    return bool(pool["status"] == "down") and not pool["nodes"]
-
-
-def expected_s() -> float:
-    """What the users say of their jobs' run time."""
-    return parse_duration(HINT)
+    return pool.status == "down" and not pool.nodes

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ..backtest.counterfactual import ALWAYS
 from ..backtest.report import Row
-from .demo_compare import ALWAYS, HAPPENED
+from ..domain.answers import Bill
+from .cost_tables import unplaced, ways_table
 from .demo_look import JobLine
 from .demo_panels import loss
 from .demo_site import PRICES_SAY, TEAMS
@@ -17,7 +19,7 @@ from .grid import Grid, status
 from .text import age, dollars, plain
 
 
-def summary(jobs: Sequence[JobLine], cost: Mapping[str, Any]) -> RenderableType:
+def summary(jobs: Sequence[JobLine], cost: Bill) -> RenderableType:
     """A line a job, then what belongs to none, then the sum: that of all nodes."""
     table = Grid("JOB", "TEAM", "ENDED", "RAN ON", ">WAIT", ">RUN", ">COST", "LOSS", "WHY", drop=("TEAM", "LOSS"))
     by_job = costs_by_job(cost)
@@ -26,54 +28,38 @@ def summary(jobs: Sequence[JobLine], cost: Mapping[str, Any]) -> RenderableType:
             *(plain(job.submission_id), plain(job.team), status(job.status), plain(job.pool)),
             *(age(job.wait_s), age(job.run_s), dollars(by_job.get(job.submission_id)), loss(job), plain(job.why)),
         )
-    for row in cost["rows"]:
-        if row["kind"] != "job":
-            what = f"{plain(row['pool'])} {row['kind']}"
-            table.add(what, "", "", "", "", age(row["node_seconds"]), dollars(row["usd"]), "", "", style="dim")
-    total = dollars(cost["total_usd"])
-    table.add("total", "", "", "", "", "", total, "", f"all nodes: {dollars(cost['node_total_usd'])}", style="bold")
+    for row in cost.rows:
+        if row.kind != "job":
+            what = f"{plain(row.pool)} {row.kind}"
+            table.add(what, "", "", "", "", age(row.node_seconds), dollars(row.usd), "", "", style="dim")
+    total, nodes = dollars(cost.total_usd), f"all nodes: {dollars(cost.node_total_usd)}"
+    table.add("total", "", "", "", "", "", total, "", nodes, style="bold")
     return Group(_title("What happened"), table, Text(f"{PRICES_SAY}.", style="dim"))
 
 
 def comparison_table(rows: Sequence[Row]) -> RenderableType:
     """The ways, one below the other, and what to know before they are compared."""
-    columns = ("", ">SPEND", ">ON-PREM", ">CLOUD", ">BURST JOBS", ">MEAN WAIT", ">MEAN JCT", ">MAKESPAN")
-    table = Grid(*columns)
-    for row in rows:
-        table.add(
-            row.label,
-            *map(dollars, (row.total_usd, row.baseline_usd, row.cloud_usd)),
-            f"{row.burst_jobs} of {row.jobs}",
-            *map(age, (row.mean_wait_s, row.mean_jct_s, row.makespan_s)),
-            style="bold" if row.label == HAPPENED else "",
-        )
-    return Group(_title("The same jobs, otherwise"), table, Text(_caveats(rows), style="dim"))
+    ways = [asdict(row) for row in rows]
+    return Group(ways_table(ways), Text("\n".join([*_caveats(), *unplaced(ways)]), style="dim"))
 
 
-def _caveats(rows: Sequence[Row]) -> str:
+def _caveats() -> list[str]:
     stay = [team for team, may in TEAMS.items() if not may]
     measured = "The replays go through the placement code that ran above, with the run times measured above"
-    lines = [
+    return [
         f"{measured}, where both pools shared this machine's cores.",
         "On-prem is charged from the first submit to the last end.",
         f"'{ALWAYS}' owns nothing, rents a node for every job at once, and sends out {', '.join(stay)}'s work too.",
     ]
-    lines += [f"'{row.label}' leaves {row.unplaced} jobs without a place." for row in rows if row.unplaced]
-    return "\n".join(lines)
 
 
-def costs_by_job(cost: Mapping[str, Any]) -> dict[str, float]:
+def costs_by_job(cost: Bill) -> dict[str, float]:
     """US dollars by submission id, over all pools."""
     found: dict[str, float] = {}
-    for row in cost["rows"]:
-        if row["kind"] == "job":
-            found[row["job"]] = found.get(row["job"], 0.0) + row["usd"]
+    for row in cost.rows:
+        if row.job is not None:
+            found[row.job] = found.get(row.job, 0.0) + row.usd
     return found
-
-
-def cloud_spend(cost: Mapping[str, Any], pools: Sequence[str]) -> float:
-    """All that these pools have cost, whoever pays."""
-    return sum(float(row["usd"]) for row in cost["rows"] if row["pool"] in pools)
 
 
 def _title(text: str) -> Text:

@@ -8,12 +8,15 @@ import typer
 
 from .api import get
 from .options import Address, AsJson, Limit
-from .output import failures, show
+from .output import failures, show_page
 
 
 def events(
     subject: Annotated[
         str | None, typer.Argument(metavar="[SUBJECT]", help="A job, or pool:NAME; else all.", show_default=False)
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option("--actor", metavar="USER", show_default=False, help="Only what this user did.")
     ] = None,
     limit: Limit = 200,
     address: Address = None,
@@ -21,7 +24,7 @@ def events(
 ) -> None:
     """Show the history of a job, a pool or everything, the newest line last."""
     with failures():
-        body = get(address, "events", subject=subject, limit=str(limit))
+        body = get(address, "events", subject=subject, actor=actor, limit=str(limit))
         from .tables import events_table
 
-        show(body, as_json, events_table, limit)
+        show_page(body, as_json, events_table)

@@ -29,8 +29,35 @@ def explain_view(explained: Row, now: float) -> RenderableType:
     return Group(*parts)
 
 
+def quote_view(quote: Row, now: float) -> RenderableType:
+    """What a job would need, what would be decided about it, and every way to run it."""
+    demand, source = plain(quote.get("demand")), plain(quote.get("demand_source"))
+    runs = f"runs {age(quote.get('runtime_s'))} ({plain(quote.get('runtime_source'))})"
+    return Group(
+        Text.assemble((demand, "bold"), f" ({source}) for team {plain(quote.get('team'))}, {runs}"),
+        Text.assemble(status(quote.get("verdict")), ": ", plain(quote.get("sentence"))),
+        Text(_outlook(quote, now)),
+        Text(),
+        offers_table(quote.get("offers") or [], now),
+        Text("Nothing was started.", style="dim"),
+    )
+
+
+def _outlook(quote: Row, now: float) -> str:
+    """When it would start, for how much, and what happens if it waits too long."""
+    wait_s, cost, until = (quote.get(k) for k in ("wait_s", "cost_usd", "until"))
+    start = "No start is in sight" if wait_s is None else f"Would start in {age(wait_s)}"
+    where = f" on {plain(quote['pool'])}" if quote.get("pool") else ""
+    price = f", for about {dollars(cost)}" if cost is not None else ""
+    bursts = f"; as things stand it bursts {ago(until, now)}" if until is not None else ""
+    return f"{start}{where}{price}{bursts}."
+
+
 def offers_table(offers: Sequence[Row], now: float) -> RenderableType:  # noqa: ARG001  # all tables are called alike
-    """Every way to run a job: the chosen one marked, then what could be taken by cost, then what is out and why."""
+    """Every way to run a job: the chosen one marked, then what could be taken by cost, then what is out and why.
+
+    Of those that could be taken now, the cheapest and the soonest are said to be.
+    """
     table = Grid(
         " ",
         "POOL",
@@ -41,7 +68,7 @@ def offers_table(offers: Sequence[Row], now: float) -> RenderableType:  # noqa: 
         ">STARTS IN",
         ">RUNS",
         ">COST",
-        "OUT BECAUSE",
+        "NOTE",
         drop=("$/HOUR", "MARKET", "RUNS", "STARTS IN"),
     )
     for offer in sorted(offers, key=lambda o: (not o.get("chosen"), bool(o.get("out")), float(o.get("cost_usd") or 0))):
@@ -52,7 +79,7 @@ def offers_table(offers: Sequence[Row], now: float) -> RenderableType:  # noqa: 
             age(offer.get("start_delay_s")),
             age(offer.get("runtime_s")),
             dollars(offer.get("cost_usd")),
-            plain(offer["out"]) if offer.get("out") else "",
+            plain(offer["out"]) if offer.get("out") else ", ".join(k for k in ("cheapest", "soonest") if offer.get(k)),
             style="bold green" if offer.get("chosen") else "dim" if offer.get("out") else "",
         )
     return table
@@ -94,11 +121,12 @@ def _headline(job: Row, newest: Row | None) -> Text:
 def _job_facts(job: Row, now: float) -> Text:
     facts = {
         "submitted": f"{clock(job.get('submitted_at'))} by {plain(job.get('user'))} for team {plain(job.get('team'))}",
-        "needs": f"{plain(job.get('demand'))} (from {plain(job.get('demand_source'))})",
+        "needs": f"{plain(job.get('demand'))} ({plain(job.get('demand_source'))})",
         "was seen to use": job.get("observed"),
         "over-use": job.get("overuse"),
         "waited": age(job.get("wait_s")),
         "ran": age(job["runtime_s"]) if job.get("runtime_s") is not None else None,
+        "has cost": dollars(job["cost_usd"]) if job.get("cost_usd") else None,
         "expected start": ago(job["expected_start_at"], now) if job.get("expected_start_at") else None,
         "ended": clock(job["ended_at"]) if job.get("ended_at") else None,
         "exit code": job.get("exit_code"),

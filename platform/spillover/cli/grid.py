@@ -30,7 +30,7 @@ _STYLES = {
 }
 
 # Columns that may wrap; names and numbers are to be copied.
-_WRAP = {"WHY", "NOTE", "WHAT", "OUT BECAUSE", "MESSAGE", "USED", "FOREIGN", "DEMAND", "KIND", "LEASE"}
+_WRAP = {"WHY", "NOTE", "WHAT", "MESSAGE", "USED", "FOREIGN", "DEMAND", "KIND", "LEASE"}
 _ENOUGH_TO_WRAP = 30
 _GAP = 2
 

@@ -7,14 +7,18 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .check import check
 from .cost import cost
 from .demo import demo
 from .events import events
 from .explain import explain
 from .fence import fence
 from .fold import fold
+from .init import init
 from .pools import pools
 from .queue import queue
+from .quote import quote
+from .token import token
 from .up import up
 
 app = typer.Typer(
@@ -25,8 +29,9 @@ app = typer.Typer(
     "Submit with `ray job submit`; ask here why a job waits and what it costs.",
 )
 
-for _command in (up, demo, queue, explain, pools, cost, events, fold, fence):
+for _command in (init, check, up, demo, queue, quote, explain, pools, cost, events, fold, fence):
     app.command()(_command)
+app.add_typer(token)
 
 
 def _print_version(wanted: bool) -> None:

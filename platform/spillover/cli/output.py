@@ -43,17 +43,32 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def show(body: str, as_json: bool, render: Callable[[Any, float], RenderableType], limit: int | None = None) -> None:
-    """Print an answer of the API: as it is, or as `render(data, now)` draws it. A list that was cut is said to be."""
+Render = Callable[[Any, float], "RenderableType"]
+
+
+def show(body: str, as_json: bool, render: Render) -> None:
+    """Print an answer of the API: as it is, or as `render(data, now)` draws it."""
+    if as_json:
+        print(body)
+    else:
+        _draw(json.loads(body), render)
+
+
+def show_page(body: str, as_json: bool, render: Render) -> None:
+    """Print a page of the API: as it is, or as `render(items, now)` draws it. One that was cut is said to be."""
     if as_json:
         print(body)
         return
+    page = json.loads(body)
+    _draw(page["items"], render)
+    if page["next"] is not None:
+        say(f"Only {len(page['items'])} are shown; --limit takes more.")
+
+
+def _draw(data: Any, render: Render) -> None:
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_A_FILE
-    data = json.loads(body)
     console.print(render(data, time.time()))
-    if limit is not None and len(data) >= limit:
-        say(f"Only {limit} are shown; --limit takes more.")

@@ -15,7 +15,6 @@ from .text import NOTHING, age, ago, amounts, clock, dollars, plain, used_of
 __all__ = [
     "answer_text",
     "attempts_table",
-    "cost_table",
     "decisions_table",
     "events_table",
     "explain_view",
@@ -115,20 +114,6 @@ def nodes_table(pools: Sequence[Row], now: float) -> RenderableType:  # noqa: AR
 def pools_and_nodes(pools: Sequence[Row], now: float) -> RenderableType:
     """Both tables."""
     return Group(pools_table(pools, now), nodes_table(pools, now))
-
-
-def cost_table(cost: Row, now: float) -> RenderableType:  # noqa: ARG001  # all tables are called alike
-    """What was spent, by the columns that were asked for, with the sum below."""
-    by, rows = [str(c) for c in cost["by"]], cost["rows"]
-    if any("kind" in row for row in rows) and "kind" not in by:
-        by = [*by, "kind"]
-    table = Grid(*(c.upper() for c in by), ">NODE TIME", ">COST")
-    for row in rows:
-        table.add(*(plain(row.get(c)) for c in by), age(row.get("node_seconds")), dollars(row.get("usd")))
-    total_s = sum(row.get("node_seconds") or 0.0 for row in rows)
-    table.add("total", *[""] * (len(by) - 1), age(total_s), dollars(cost["total_usd"]), style="bold")
-    nodes = f"All nodes together cost {dollars(cost.get('node_total_usd'))} until {clock(cost.get('as_of'))}."
-    return Group(table, Text(nodes, style="dim"))
 
 
 def events_table(events: Sequence[Row], now: float) -> RenderableType:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from .output import failures
+from .output import failures, say
 
 
 def up(
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Settings that win over the file, such as listen.port=8000."),
+        typer.Argument(metavar="KEY=VALUE", help="Settings that win over the file, such as listen.port=8000."),
     ] = None,
     file: Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The settings.")] = Path(
         "spillover.yaml"
@@ -24,10 +24,11 @@ def up(
 ) -> None:
     """Start the server: the queue, its pools and Ray's Jobs API in front of them."""
     with failures():
-        from ..config import load_settings
+        from ..bootstrap.serving import run
+        from ..checkup import accept
+        from ..config import read_settings
 
-        # Settings are checked before the rest is imported: a typo is told at once.
-        settings = load_settings(file, overrides or ())
-        from ..bootstrap import run
-
+        settings, warnings = accept(read_settings(file, overrides or ()))
+        for warning in warnings:
+            say(str(warning))
         run(settings, fold_on_exit=fold_on_exit)

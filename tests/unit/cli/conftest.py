@@ -22,6 +22,7 @@ class FakeApi:
 
     answers: dict[str, tuple[int, str]] = field(default_factory=dict)
     asked: list[tuple[str, str | None]] = field(default_factory=list)
+    bodies: list[str] = field(default_factory=list)
     address: str = ""
 
     def put(self, request: str, body: Any, status: int = 200) -> str:
@@ -34,6 +35,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             api.asked.append((f"{self.command} {self.path}", self.headers.get("Authorization")))
+            api.bodies.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
             known = f"{self.command} {self.path.removeprefix('/api/spillover/v1')}"
             status, body = api.answers.get(known, (404, "404: Not Found"))
             self.send_response(status)
@@ -42,7 +44,7 @@ def _handler(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(body.encode())
 
-        do_POST = do_GET  # noqa: N815  # http.server calls it by this name
+        do_POST = do_DELETE = do_GET  # noqa: N815  # http.server calls it by these names
 
         def log_message(self, *_args: object) -> None:
             """Silence."""
@@ -67,6 +69,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty home, and none of the variables that the commands read."""
     for name in (
         "SPILLOVER_ADDRESS",
+        "SPILLOVER_CA_FILE",
+        "SSL_CERT_FILE",
         "SPILLOVER__state_dir",
         "RAY_ADDRESS",
         "RAY_API_SERVER_ADDRESS",

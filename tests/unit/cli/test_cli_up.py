@@ -1,19 +1,22 @@
-import sys
-import types
+from types import SimpleNamespace
 
 import pytest
 
+import spillover.bootstrap.serving
 from spillover.errors import PoolUnreachable
 
 
 @pytest.fixture
 def bootstrap(monkeypatch):
-    """A stand-in for spillover.bootstrap that keeps what it was started with."""
-    module = types.ModuleType("spillover.bootstrap")
-    module.calls = []
-    module.run = lambda settings, *, fold_on_exit: module.calls.append((settings, fold_on_exit))
-    monkeypatch.setitem(sys.modules, "spillover.bootstrap", module)
-    return module
+    """In place of bootstrap's `run`: what it was started with, and what to do instead."""
+    stand_in = SimpleNamespace(calls=[])
+    stand_in.run = lambda settings, *, fold_on_exit: stand_in.calls.append((settings, fold_on_exit))
+
+    def run(*args, **options):
+        stand_in.run(*args, **options)
+
+    monkeypatch.setattr(spillover.bootstrap.serving, "run", run)
+    return stand_in
 
 
 @pytest.fixture
@@ -47,11 +50,24 @@ def test_up_names_every_mistake_and_starts_nothing(bare, bootstrap, settings_fil
     assert bootstrap.calls == []
 
 
-def test_up_without_a_file_says_where_the_template_is(bare, bootstrap, tmp_path):
-    """A missing settings file is a mistake of its own, and the template to start from is named."""
+def test_up_without_a_file_says_how_to_get_one(bare, bootstrap, tmp_path):
+    """A missing settings file is a mistake of its own, and the command that writes one is named."""
     result = bare("up", "-c", str(tmp_path / "none.yaml"))
     assert result.exit_code == 2
-    assert "data/settings.yaml" in result.stderr
+    assert "none.yaml: there is no such settings file; `spillover init` writes one" in result.stderr
+
+
+def test_up_tells_what_check_finds(bare, bootstrap, settings_file):
+    """Mistakes that only a closer look finds stop `up` too, and warnings are said on stderr before it starts."""
+    refused = bare("up", "-c", str(settings_file), "policy=nver")
+    assert (refused.exit_code, bootstrap.calls) == (2, [])
+    assert "command line: policy.name: value 'nver': is no policy; did you mean 'never'?" in refused.stderr
+    warned = bare("up", "-c", str(settings_file), "pools.a.node_types.w.price_usd_per_hour=900")
+    assert (warned.exit_code, len(bootstrap.calls)) == (0, 1)
+    assert (
+        "command line: warning: pools.a.node_types.w.price_usd_per_hour: value '900': is more than $500"
+        in warned.stderr
+    )
 
 
 def test_up_that_fails_says_why(bare, bootstrap, settings_file):

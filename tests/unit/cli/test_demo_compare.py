@@ -4,12 +4,19 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from spillover.cli.demo_compare import ALWAYS, HAPPENED, NEVER, REPLAYED, comparison
+from spillover.adapters.clock import RealClock
+from spillover.adapters.sql_store import SqlStore
+from spillover.backtest.counterfactual import ALWAYS, HAPPENED, NEVER, REPLAYED
+from spillover.cli.demo_compare import comparison
 from spillover.cli.demo_look import JobLine, Learning
-from spillover.cli.demo_summary import cloud_spend, comparison_table, costs_by_job, summary
+from spillover.cli.demo_summary import comparison_table, summary
+from spillover.control.core import ControlSettings, Core, PoolRuntime
+from spillover.domain.answers import Bill, CostRow
+from spillover.domain.job import Attempt, AttemptStatus, Hints, Job, JobStatus, SubmitRequest
 from spillover.domain.pool import Market, NodeType, Pool, PoolKind, PoolRole
-from spillover.domain.resources import Resources
+from spillover.domain.resources import Demand, Resources, parse_bundles
 from spillover.placement.policies import make_policy
+from spillover.ports import Event
 
 
 def pool(name, role, market, price):
@@ -21,6 +28,7 @@ POOLS = [
     pool("onprem", PoolRole.BASELINE, Market.OWNED, 12.0),
     pool("cloud", PoolRole.BURST, Market.SPOT, 30.0),
 ]
+DEMAND = Demand(parse_bundles("2x{CPU:1}"))
 TEAMS = {"search": True, "vision": True, "speech": False}
 
 
@@ -50,52 +58,53 @@ JOBS = [
     job(3, "speech", "onprem", 4.0, 36.0),
     job(4, "search", "cloud", 6.0, 40.0),
 ]
-COST = {
-    "rows": [{"pool": "onprem", "job": f"j-{n}", "kind": "job", "usd": 0.05, "node_seconds": 20.0} for n in (1, 2, 3)]
-    + [
-        {"pool": "cloud", "job": "j-4", "kind": "job", "usd": 0.20, "node_seconds": 24.0},
-        {"pool": "cloud", "job": None, "kind": "idle", "usd": 0.07, "node_seconds": 8.0},
-    ],
-    "total_usd": 0.42,
-    "node_total_usd": 0.42,
-}
+COST = Bill(
+    by=("pool", "job"),
+    rows=(
+        *(CostRow("job", 20.0, 0.05, pool="onprem", job=f"j-{n}") for n in (1, 2, 3)),
+        CostRow("job", 24.0, 0.20, pool="cloud", job="j-4"),
+        CostRow("idle", 8.0, 0.07, pool="cloud"),
+    ),
+    total_usd=0.42,
+    node_total_usd=0.42,
+    as_of=1000.0,
+)
+
+
+LABELS = (HAPPENED, REPLAYED, NEVER, ALWAYS)
 
 
 @pytest.fixture
-def rows():
+def rows(tmp_path):
+    """What the demo compares, from a store in which its jobs have ended."""
+    store = SqlStore.in_folder(tmp_path)
+    for line in JOBS:
+        put(store, line)
     policy = make_policy("threshold", rules=[[2, 10]])
-    costs = costs_by_job(COST)
-    return {r.label: r for r in comparison(JOBS, POOLS, policy, costs, cloud_spend(COST, ["cloud"]), TEAMS, 20.0)}
+    settings = ControlSettings(DEMAND, may_burst=TEAMS)
+    pools = {pool.name: PoolRuntime(pool, cluster=None) for pool in POOLS}
+    core = Core(store, RealClock(), settings, policy, pools, tmp_path)
+    yield comparison(core)
+    core.close()
+    store.close()
 
 
-def test_never_burst_waits_longest_and_pays_for_onprem_alone(rows):
-    """Everything runs one after another on the owned node: no cloud dollar, the longest makespan."""
-    never = rows[NEVER]
-    assert (never.burst_jobs, never.cloud_usd) == (0, 0.0)
-    assert never.makespan_s == pytest.approx(80.0)
-    assert never.makespan_s == max(r.makespan_s for r in rows.values())
+def put(store, line):
+    request, hints, event = SubmitRequest("x"), Hints(20.0), Event(0.0, "u", line.submission_id, "text")
+    job = Job(line.submission_id, request, "u", line.team, 0, DEMAND, "declared", hints, line.submitted_at)
+    store.add_job(job, event)
+    store.claim(job.submission_id, "t", 0.0, 9e9)
+    attempt = Attempt(job.submission_id, job.submission_id, 1, line.pool, "worker", line.market, line.submitted_at)
+    store.start_attempt(replace(job, attempts=1), attempt, "t", event)
+    over = replace(attempt, status=AttemptStatus.ENDED, started_at=line.started_at, ended_at=line.ended_at)
+    final = replace(job, attempts=1, status=JobStatus.SUCCEEDED, ended_at=line.ended_at)
+    store.update_attempt(over, final, "t", event)
 
 
-def test_always_cloud_takes_everybody_at_once(rows):
-    """A cloud node for every job, that of the team which may not leave included; nothing is owned."""
-    always = rows[ALWAYS]
-    assert (always.burst_jobs, always.unplaced, always.baseline_usd) == (4, 0, 0.0)
-    assert always.cloud_usd == max(r.cloud_usd for r in rows.values())
-
-
-def test_the_same_policy_replayed_keeps_the_rules(rows):
-    """The replay of the live policy bursts as many jobs as really did, and leaves none behind."""
-    assert rows[REPLAYED].burst_jobs == 1
-    assert all(r.unplaced == 0 for r in rows.values())
-
-
-def test_what_happened_is_told_in_the_same_terms(rows):
-    """The real run: measured waits, on-prem from first submit to last end, the cloud as the ledger has it."""
-    real = rows[HAPPENED]
-    assert real.makespan_s == pytest.approx(66.0)
-    assert real.baseline_usd == pytest.approx(12.0 * 66.0 / 3600.0)
-    assert real.cloud_usd == pytest.approx(0.27)
-    assert real.mean_wait_s == pytest.approx((0 + 18 + 36 + 40) / 4)
+def test_the_demo_compares_all_its_jobs_in_all_ways(rows):
+    """What happened, its own policy again, never and always: each with all of the jobs."""
+    assert [(row.label, row.jobs, row.unplaced) for row in rows] == [(label, 4, 0) for label in LABELS]
+    assert rows[0].mean_wait_s == pytest.approx((0 + 18 + 36 + 40) / 4)
 
 
 def printed(what):
@@ -115,6 +124,6 @@ def test_the_summary_adds_up():
 
 def test_the_comparison_says_what_it_assumes(rows):
     """Each way is a line; the caveats, and jobs without a place, are named."""
-    text = printed(comparison_table([*rows.values(), replace(rows[NEVER], label="x", unplaced=2)]))
-    for part in (HAPPENED, NEVER, ALWAYS, "run times measured above", "'x' leaves 2 jobs without a place"):
+    text = printed(comparison_table([*rows, replace(rows[0], label="x", unplaced=2)]))
+    for part in (*LABELS, "run times measured above", "'x' leaves 2 jobs without a place"):
         assert part in text

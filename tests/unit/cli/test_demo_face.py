@@ -6,18 +6,30 @@ from rich.console import Console
 from spillover.cli.demo_face import Lines, Printer, heartbeat
 from spillover.cli.demo_look import JobLine, Learning, Look, News
 from spillover.cli.demo_panels import panels
+from spillover.domain.answers import NodeView, PoolInfo
 
-NODE = {"is_head": False, "used": {"CPU": 2.0}, "resources": {"CPU": 2.0, "memory": 4e9}}
-HEAD = {"is_head": True, "used": {}, "resources": {}}
-ONPREM = {
-    "name": "onprem",
-    "status": "up",
-    "nodes": [HEAD, NODE],
-    "usd_per_hour": 12.0,
-    "spent_usd": 0.25,
-    "message": "",
-}
-CLOUD = {**ONPREM, "name": "cloud", "status": "down", "nodes": [], "usd_per_hour": 0.0, "spent_usd": 0.0}
+HEAD = NodeView("h", "127.0.0.1", "head", "owned", 0.0, is_head=True)
+NODE = NodeView(
+    "n", "127.0.0.2", "worker", "owned", 12.0, is_head=False, used={"CPU": 2.0}, resources={"CPU": 2.0, "memory": 4e9}
+)
+ONPREM = PoolInfo(
+    name="onprem",
+    kind="launched",
+    role="baseline",
+    region="here",
+    status="up",
+    address=None,
+    message="",
+    since=1000.0,
+    jobs=1,
+    drivers=1,
+    max_drivers=4,
+    lease=None,
+    spent_usd=0.25,
+    usd_per_hour=12.0,
+    nodes=(HEAD, NODE),
+)
+CLOUD = replace(ONPREM, name="cloud", status="down", nodes=(), usd_per_hour=0.0, spent_usd=0.0)
 JOB = JobLine(
     submission_id="alice-1",
     user="alice",
@@ -72,7 +84,7 @@ def test_a_long_silence_is_broken():
 
 def test_a_heartbeat_before_the_first_job():
     """While nothing was submitted, the pools alone are told."""
-    raising = {**ONPREM, "status": "raising", "nodes": [HEAD]}
+    raising = replace(ONPREM, status="raising", nodes=(HEAD,))
     bare = replace(LOOK, jobs=(), pools=(raising, CLOUD))
     assert (
         heartbeat(bare, "raising on-prem") == "raising on-prem: onprem raising (no worker), cloud down; spent $0.2500"

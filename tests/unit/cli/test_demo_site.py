@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from spillover.bootstrap import make_named_policy, make_pool
+from spillover.bootstrap.settings import make_named_policy, make_pool
 from spillover.cli.demo_site import CLOUD, ONPREM, Block, Site, cluster_config, end_site, prepare, still_there
 from spillover.config import load_settings
 from spillover.domain.pool import Market, PoolRole
