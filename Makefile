@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak lint clean
+.PHONY: help demo test test-fast soak bench docs lint clean
 
 help: ## what there is
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,12 @@ test-fast: .venv/.installed ## the tests without real Ray clusters
 
 soak: .venv/.installed ## every kill and chaos test at full length
 	SPILLOVER_SOAK=1 $(BIN)/python -P -m pytest -m slow
+
+bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about 5 minutes)
+	@$(BIN)/python -P tests/perf/run.py $(NAMES)
+
+docs: .venv/.installed ## docs/reference/, written from the code
+	$(BIN)/python -P docs/generate.py
 
 lint: .venv/.installed ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
