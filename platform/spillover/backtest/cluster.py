@@ -10,7 +10,7 @@ from ..domain.pool import Market, Node, NodeType, Pool, PoolKind, PoolRole, Pool
 from ..domain.resources import Resources
 from ..placement.eligibility import takes_unit
 from ..placement.packing import DRIVER_SLOT, Need, Plan, Trial, add, gang_of, subtract
-from ..placement.snapshot import LiveWork, PoolView
+from ..placement.snapshot import LiveWork, PoolView, QueuedJob
 from .trace import TraceJob
 
 
@@ -30,14 +30,18 @@ class SimNode:
 
 @dataclass(eq=False, slots=True)
 class Placed:
-    """A job on the pool: pending until `started_at` is set, then holding `takes` until `ends_at`."""
+    """A job on the pool: pending until `started_at` is set, then holding `takes` until `ends_at`.
+
+    `queued` is the job as the decision saw it, `usage` what it takes as pools show it.
+    """
 
     job: TraceJob
+    queued: QueuedJob
     node_type: str
-    expected_s: float
     placed_at: float
     started_at: float | None = None
     takes: tuple[tuple[SimNode, Need], ...] = ()
+    usage: tuple[Usage, ...] = ()
 
     @property
     def ends_at(self) -> float:
@@ -83,7 +87,7 @@ class Cluster:
             pool=self.pool,
             status=self._status(now),
             nodes=tuple(Node(n.node_id, "", n.type.name, n.type.resources, labels=n.type.labels) for n in up),
-            usage=tuple(use for placed in self.placed.values() for use in _usage(placed)),
+            usage=tuple(use for placed in self.placed.values() for use in placed.usage),
             work=tuple(_work(placed, now) for placed in self.placed.values()),
             max_new_nodes={} if self.steady else counts,
             ready_at=self.head_ready_at if self.head_since is not None else None,
@@ -117,6 +121,9 @@ class Cluster:
     def _start(self, placed: Placed, plan: Plan, up: list[SimNode], now: float) -> None:
         placed.started_at = now
         placed.takes = tuple((up[index - 1], need) for index, need in plan.takes if index)
+        placed.usage = tuple(
+            Usage(node.node_id, placed.job.submission_id, Resources(dict(need))) for node, need in placed.takes
+        )
         for node in {node.node_id: node for node, _ in placed.takes}.values():
             node.jobs += 1
         for node, need in placed.takes:
@@ -229,8 +236,5 @@ def _usd(price_usd_per_hour: float, start: float, end: float) -> float:
 def _work(placed: Placed, now: float) -> LiveWork:
     job = placed.job
     begins = now if placed.started_at is None else placed.started_at
-    return LiveWork(job.submission_id, job.team, job.demand, begins + placed.expected_s, placed.node_type)
+    return LiveWork(job.submission_id, job.team, job.demand, begins + placed.queued.runtime_s, placed.node_type)
 
-
-def _usage(placed: Placed) -> list[Usage]:
-    return [Usage(node.node_id, placed.job.submission_id, Resources(dict(need))) for node, need in placed.takes]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+import math
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from itertools import count
 
 from ..domain.decision import Decision, Verdict
 from ..domain.pool import Pool, PoolRole
-from ..placement.forecast import expected_runtime
+from ..placement.codes import Reason
+from ..placement.forecast import LIKE_JOBS, expected_runtime
+from ..placement.past import Prices
 from ..placement.place import decide
-from ..placement.policies import Policy
-from ..placement.snapshot import QueuedJob, Snapshot
+from ..placement.policies import Policy, Steered
+from ..placement.snapshot import PAST_JOBS, PastWait, QueuedJob, Snapshot
 from .cluster import Cluster, Placed, market_of, share_usd
 from .trace import JobRun, Replay, TraceJob
+
+_STEER_S = 30.0
+"""A steered policy's mind changes while jobs wait, though nothing else happens: it is asked again after so long."""
 
 
 def replay(
@@ -45,7 +51,9 @@ class _Run:
         self._policy = policy
         self._default_runtime_s = default_runtime_s
         self._queue: dict[str, TraceJob] = {}
-        self._history: dict[object, list[float]] = defaultdict(list)
+        self._history: dict[object, deque[float]] = defaultdict(lambda: deque(maxlen=LIKE_JOBS))
+        self._prices = Prices(pools)
+        self._past: deque[PastWait] = deque(maxlen=PAST_JOBS)
         self._ends: list[tuple[float, int, Cluster, Placed]] = []
         self._tie = count()
         self._wake: float | None = None
@@ -86,6 +94,9 @@ class _Run:
         for cluster in self._clusters.values():
             for placed in cluster.settle(now):
                 heapq.heappush(self._ends, (placed.ends_at, next(self._tie), cluster, placed))
+                if isinstance(self._policy, Steered):
+                    wait = self._prices.past_wait(placed.queued, placed.placed_at, now, burst=cluster.burst)
+                    self._past.append(wait)
 
     def _decide(self, now: float) -> None:
         self._wake = None
@@ -93,13 +104,17 @@ class _Run:
             return
         jobs = tuple(self._queued(job) for job in self._queue.values())
         views = tuple(cluster.view(now) for cluster in self._clusters.values())
-        expected = {job.submission_id: job.runtime_s for job in jobs}
-        for decision in decide(Snapshot(now, jobs, views), self._policy):
+        queued = {job.submission_id: job for job in jobs}
+        steered = isinstance(self._policy, Steered)
+        for decision in decide(Snapshot(now, jobs, views, tuple(self._past)), self._policy):
             self._decisions += 1
             if decision.verdict is Verdict.TAKE:
-                self._hand_over(decision, expected[decision.submission_id])
-            elif decision.until is not None and decision.until > now:
+                self._hand_over(decision, queued[decision.submission_id])
+                continue
+            if decision.until is not None and decision.until > now:
                 self._wake = min(decision.until, self._wake or decision.until)
+            if steered and self._ends and decision.reason != Reason.NEVER_FITS:
+                self._wake = min(now + _STEER_S, self._wake or math.inf)
 
     def _queued(self, job: TraceJob) -> QueuedJob:
         history = self._history.get(_kind(job), ())
@@ -117,10 +132,10 @@ class _Run:
             may_burst=job.may_burst,
         )
 
-    def _hand_over(self, decision: Decision, expected_s: float) -> None:
+    def _hand_over(self, decision: Decision, queued: QueuedJob) -> None:
         job = self._queue.pop(decision.submission_id)
         cluster = self._clusters[decision.pool or ""]
-        cluster.place(Placed(job, decision.node_type or "", expected_s, decision.at), decision.at)
+        cluster.place(Placed(job, queued, decision.node_type or "", decision.at), decision.at)
 
     def _next(self, now: float) -> float | None:
         """The next moment at which anything can change."""

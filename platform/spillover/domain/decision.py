@@ -10,7 +10,9 @@ from enum import StrEnum
 class Offer:
     """One way to run a job: pool x node type x market x count, with what it costs and how long it takes.
 
-    `out` is empty for an offer that could be taken, else the reason why not.
+    `out` is empty for an offer that could be taken, else the reason why not. One that is out shows what it would cost
+    if its nodes were free; `nodes` is 0 and `cost_usd` None where its nodes can never hold the job. An offer that
+    could be taken always has a cost.
     """
 
     pool: str
@@ -20,7 +22,7 @@ class Offer:
     price_usd_per_hour: float
     start_delay_s: float | None
     runtime_s: float
-    cost_usd: float
+    cost_usd: float | None
     out: str = ""
     chosen: bool = False
 

@@ -8,6 +8,9 @@ from functools import lru_cache
 UNKNOWN = "run time unknown"
 """How the source of a run time begins when it is assumed, not known."""
 
+LIKE_JOBS = 20
+"""How many of the newest like jobs a run time is learnt from."""
+
 _LEAST_REMAINING_S = 5.0
 
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ..domain.decision import Offer
 from ..domain.pool import NodeType
-from .asks import Ask, Fit, Quote
+from .asks import Ask
+from .fit import Fit, Quote
 from .forecast import span
 from .snapshot import QueuedJob
 
@@ -81,17 +82,17 @@ def _wait_s(fit: Fit) -> float | None:
 
 
 def _not_now(job: QueuedJob, fit: Fit, node_type: NodeType, out: str) -> Offer:
-    """An offer that cannot be taken. Its cost is that of the pool's own nodes when room is free, or 0 for 0 nodes."""
-    possible = not fit.why and not fit.lane.burst
-    cost = fit.idle_cost(job.runtime_s) if possible else None
+    """An offer that cannot be taken, with what it would cost if the pool's nodes were free."""
+    quote = fit.when_free(node_type)
+    awaited = quote and not fit.why and not fit.lane.burst and node_type in fit.types
     return Offer(
         pool=fit.lane.pool.name,
         node_type=node_type.name,
         market=node_type.market.value,
-        nodes=0,
+        nodes=quote.nodes if quote else 0,
         price_usd_per_hour=node_type.price_usd_per_hour,
-        start_delay_s=_wait_s(fit) if possible else None,
+        start_delay_s=_wait_s(fit) if awaited else None,
         runtime_s=job.runtime_s,
-        cost_usd=cost or 0.0,
+        cost_usd=quote.price.cost(job.runtime_s) if quote else None,
         out=out,
     )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from heapq import heapify, heappop, heapreplace
 from operator import attrgetter
 
-from ..domain.resources import Resources
+from ..domain.resources import Demand, Resources
 from .snapshot import PoolView, QueuedJob
 
 _LEAST_CHARGE = 1e-6
 """What a job without demand is charged, so that teams still take turns."""
 
-_by_submit = attrgetter("submitted_at", "submission_id")
+by_submit = attrgetter("submitted_at", "submission_id")
 
 
 def in_order(
@@ -26,7 +27,7 @@ def in_order(
     kept from one priority to the next. Within one team and priority the order is exactly submit order.
     """
     tiers: dict[int, list[QueuedJob]] = defaultdict(list)
-    for job in sorted(jobs, key=_by_submit):
+    for job in sorted(jobs, key=by_submit):
         tiers[job.priority].append(job)
     clock = dict(held)
     order: list[QueuedJob] = []
@@ -62,8 +63,13 @@ def held_shares(pools: Sequence[PoolView], total: Resources) -> dict[str, float]
     sums: dict[str, Resources] = defaultdict(Resources)
     for view in pools:
         for work in view.work:
-            sums[work.team] = sums[work.team].plus(work.demand.total())
+            sums[work.team] = sums[work.team].plus(_total(work.demand))
     return {team: amount.dominant_share(total) for team, amount in sums.items()}
+
+
+@lru_cache(maxsize=4096)
+def _total(demand: Demand) -> Resources:
+    return demand.total()
 
 
 def grand_total(pools: Sequence[PoolView]) -> Resources:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..domain.pool import NodeType
 from ..domain.resources import Demand, Resources
@@ -34,6 +35,7 @@ Gang = tuple[tuple[int, Unit], ...]
 _SLOT = Unit(((DRIVER_SLOT, 1.0),))
 
 
+@lru_cache(maxsize=4096)
 def gang_of(demand: Demand) -> Gang:
     """The units of a demand with their counts, hardest to place first.
 

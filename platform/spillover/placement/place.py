@@ -7,24 +7,26 @@ for those after it.
 
 from __future__ import annotations
 
+import heapq
 from bisect import insort
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..domain.decision import Decision, Offer, Verdict
 from . import sentences
-from .asks import Ask, Asks, Fit, Quote, cheapest
+from .asks import Ask, Asks
 from .codes import Reason
 from .eligibility import refusals
+from .fit import Fit, Quote
 from .lane import Lane
 from .offers import all_offers, offer_of
-from .ordering import grand_total, held_shares, in_order
-from .policies.base import Context, Judgement, Policy
-from .snapshot import QueuedJob, Snapshot
+from .ordering import by_submit, grand_total, held_shares, in_order
+from .policies.base import Context, Judgement, Policy, Steered
+from .snapshot import PAST_JOBS, PastWait, QueuedJob, Snapshot
 from .waiting import Home, home_of, no_offer, with_offer, without_offer
 
-__all__ = ["decide", "offers_for", "refusals"]
+__all__ = ["decide", "decision_for", "refusals"]
 
 
 def decide(snapshot: Snapshot, policy: Policy, *, explain: Container[str] = ()) -> tuple[Decision, ...]:
@@ -36,11 +38,11 @@ def decide(snapshot: Snapshot, policy: Policy, *, explain: Container[str] = ()) 
     return _Pass(snapshot, policy, explain).run()
 
 
-def offers_for(job: QueuedJob, snapshot: Snapshot, policy: Policy) -> tuple[Offer, ...]:
-    """Every pool and node type for this job, at its turn in the queue; the chosen one is marked."""
+def decision_for(job: QueuedJob, snapshot: Snapshot, policy: Policy) -> Decision:
+    """What is decided about this job at its turn in the queue, in which it need not be yet, with all offers listed."""
     jobs = tuple(other for other in snapshot.jobs if other.submission_id != job.submission_id)
     decisions = decide(replace(snapshot, jobs=(*jobs, job)), policy, explain=(job.submission_id,))
-    return next(d.offers for d in decisions if d.submission_id == job.submission_id)
+    return next(d for d in decisions if d.submission_id == job.submission_id)
 
 
 class _Choice(NamedTuple):
@@ -64,6 +66,7 @@ class _Pass:
         self._asks = Asks([Lane(view, snapshot.at) for view in snapshot.pools])
         self._ask: dict[str, Ask] = {}
         self._ahead: list[float] = []
+        self._ways: dict[Ask, list[tuple[Fit, Quote]]] = {}
         self._rented: dict[tuple[Ask | Fit, float], _Choice | None] = {}
         self._nothing: dict[Ask, str] = {}
 
@@ -76,7 +79,14 @@ class _Pass:
                 held.append(self._hold_back(job, ask))
             else:
                 turns.append(job)
+        if isinstance(self._policy, Steered):
+            self._policy = self._policy.steer(self._snapshot.past, self._waits(turns))
         return (*(self._decide(job) for job in self._in_order(turns)), *held)
+
+    def _waits(self, jobs: Sequence[QueuedJob]) -> list[PastWait]:
+        """How long those have waited so far that wait longest."""
+        oldest = ((job, self._ask[job.submission_id]) for job in heapq.nsmallest(PAST_JOBS, jobs, key=by_submit))
+        return [PastWait(ask.on_demand_usd(job.runtime_s), self._now - job.submitted_at) for job, ask in oldest]
 
     def _in_order(self, jobs: list[QueuedJob]) -> list[QueuedJob]:
         total = grand_total(self._snapshot.pools)
@@ -111,7 +121,7 @@ class _Pass:
         if rented is None:
             reason, text = without_offer(home, ask, behind, self._now, self._no_offer(job, ask))
             return self._queue(job, home, reason, text, None)
-        judged = self._policy.judge(job, self._context(rented, home))
+        judged = self._policy.judge(job, self._context(ask, rented, home))
         if judged.burst:
             return self._burst(job, ask, rented, judged)
         code, text = with_offer(home, behind, self._now, rented.compared, judged)
@@ -134,19 +144,22 @@ class _Pass:
         return self._rented[key]
 
     def _compare_rented(self, job: QueuedJob, ask: Ask, home: Home | None) -> _Choice | None:
-        found = [(fit, cheapest(quotes, job.runtime_s)) for fit in ask.renters if (quotes := fit.quotes())]
-        if not found:
+        if ask not in self._ways:
+            self._ways[ask] = [(fit, quote) for fit in ask.renters for quote in fit.quotes()]
+        if not self._ways[ask]:
             return None
-        fit, quote = min(found, key=lambda f: (f[1].price.cost(job.runtime_s), f[1].delay_s))
-        offer = offer_of(quote, fit.lane.pool.name, job.runtime_s)
-        cost = home.fit.idle_cost(job.runtime_s) if home else None
+        runtime_s = job.runtime_s
+        fit, quote = min(self._ways[ask], key=lambda way: (way[1].price.cost(runtime_s), way[1].delay_s))
+        offer = offer_of(quote, fit.lane.pool.name, runtime_s)
+        cost = home.fit.idle_cost(runtime_s) if home else None
         return _Choice(fit, quote, offer, cost, sentences.dearer(offer, cost))
 
-    def _context(self, rented: _Choice, home: Home | None) -> Context:
+    def _context(self, ask: Ask, rented: _Choice, home: Home | None) -> Context:
         if home is None:
             return Context(self._now, rented.offer, None, None, self._ahead, baseline=False)
         wait_s = None if home.start_at is None else home.start_at - self._now
-        return Context(self._now, rented.offer, wait_s, rented.baseline_cost_usd, self._ahead)
+        rate = ask.on_demand_usd_per_hour
+        return Context(self._now, rented.offer, wait_s, rented.baseline_cost_usd, self._ahead, True, rate)  # noqa: FBT003
 
     def _no_offer(self, job: QueuedJob, ask: Ask) -> str:
         if ask not in self._nothing:
@@ -155,6 +168,7 @@ class _Pass:
 
     def _burst(self, job: QueuedJob, ask: Ask, rented: _Choice, judged: Judgement) -> Decision:
         text = sentences.bursts(job, rented.offer, judged.sentence)
+        self._ways.clear()
         self._rented.clear()
         self._nothing.clear()
         return self._take(job, ask, rented, judged.reason, text)

@@ -14,8 +14,10 @@ from .snapshot import QueuedJob
 _DAY_S = 86_400
 
 
-def usd(amount: float) -> str:
+def usd(amount: float | None) -> str:
     """Dollars with as many digits as the amount needs: `$1,204.50`, `$0.41`, `$0.0031`."""
+    if amount is None:
+        return "an unknown amount"
     size = abs(amount)
     if size >= 0.01 or size == 0:
         return f"${amount:,.2f}"
@@ -75,7 +77,7 @@ def starts_in(wait_s: float | None) -> str:
 
 def dearer(offer: Offer, baseline_cost_usd: float | None) -> str:
     """What bursting costs against waiting."""
-    if baseline_cost_usd is None:
+    if baseline_cost_usd is None or offer.cost_usd is None:
         return f"bursting to {offer.pool} would cost {usd(offer.cost_usd)}"
     more = offer.cost_usd - baseline_cost_usd
     return f"bursting to {offer.pool} would cost {usd(abs(more))} {'more' if more >= 0 else 'less'}"

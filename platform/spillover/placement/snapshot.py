@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..domain.job import Hints
 from ..domain.pool import Node, Pool, PoolStatus, Usage
@@ -60,10 +61,29 @@ class PoolView:
     blocked: str = ""
 
 
+class PastWait(NamedTuple):
+    """How long a job waited: `wait_s` seconds until it was placed, then `start_s` until it ran.
+
+    `usd` is its gang's on-demand price for its expected run time, by which policies weigh its patience; None if there
+    was nothing to weigh: no owned pool may run it, or no rented one. `burst` says that it was rented for.
+    """
+
+    usd: float | None
+    wait_s: float
+    start_s: float = 0.0
+    burst: bool = False
+
+
+PAST_JOBS = 500
+"""How many of the newest started jobs policies learn from, and how many of those that wait. Fewer make patience jumpy,
+since a few large jobs hold most of the money; more make it slow to follow a change of load."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
-    """One instant, immutable. `at` is Unix seconds."""
+    """One instant, immutable. `at` is Unix seconds. `past` are the newest started jobs, for policies that learn."""
 
     at: float
     jobs: tuple[QueuedJob, ...]
     pools: tuple[PoolView, ...]
+    past: tuple[PastWait, ...] = ()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import sentences
-from .asks import Ask, Fit
+from .asks import Ask
 from .codes import Reason
+from .fit import Fit
 from .policies.base import Judgement
 from .snapshot import QueuedJob
 

@@ -69,5 +69,5 @@ def use(node: str, owner: str | None, **amounts: float) -> Usage:
     return Usage(node, owner, res(**amounts))
 
 
-def shot(jobs, *views: PoolView) -> Snapshot:
-    return Snapshot(NOW, tuple(jobs), views)
+def shot(jobs, *views: PoolView, past=(), at: float = NOW) -> Snapshot:
+    return Snapshot(at, tuple(jobs), views, tuple(past))

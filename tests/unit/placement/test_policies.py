@@ -2,7 +2,7 @@ import pytest
 from placement_builders import NOW, job
 
 from spillover.domain.decision import Offer
-from spillover.placement.policies import Context, make_policy, policy_names
+from spillover.placement.policies import Context, describe, make_policy, policy_names, policy_settings
 
 OFFER = Offer("cloud", "spot4", "spot", 1, 0.4, 45.0, 60.0, 0.01)
 
@@ -14,7 +14,26 @@ def judge(rules, ahead=(), age=0.0, *, baseline=True):
 
 def test_policies_are_found_by_being_there():
     """Every module of the folder that names a POLICY is offered."""
-    assert policy_names() == ("immediate", "never", "threshold")
+    assert policy_names() == ("immediate", "never", "threshold", "waiting_budget")
+
+
+@pytest.mark.parametrize("name", policy_names())
+def test_every_policy_and_setting_is_documented(name):
+    """A policy says what it does, and in one line what each of its settings means."""
+    assert describe(name)
+    for setting in policy_settings(name):
+        assert setting.meaning
+        assert "\n" not in setting.meaning
+
+
+def test_settings_are_listed_with_their_defaults():
+    """What is taken if nothing is written, as people write it; none is required on its own."""
+    (rules,) = policy_settings("threshold")
+    assert (rules.name, rules.required) == ("rules", False)
+    shown = [text.strip("` ") for text in rules.default.split(",")]
+    assert make_policy("threshold", rules=shown) == make_policy("threshold")
+    assert [s.name for s in policy_settings("waiting_budget")] == ["target_mean_wait", "seconds_per_usd"]
+    assert policy_settings("never") == ()
 
 
 def test_an_unknown_policy_or_setting_is_answered_with_the_nearest():

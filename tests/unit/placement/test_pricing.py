@@ -2,7 +2,8 @@ import pytest
 from placement_builders import NOW, cloud, down, gang, job, node_type, onprem, res, up, work
 
 from spillover.domain.pool import Market, PoolStatus
-from spillover.placement.asks import Asks, cheapest
+from spillover.placement.asks import Asks
+from spillover.placement.fit import cheapest
 from spillover.placement.lane import Lane
 
 

@@ -1,21 +1,48 @@
 """When to wait and when to pay, one file a policy.
 
 A new policy is one new module here that sets `POLICY` to a frozen dataclass with a `name` and a `judge` method
-(see `base.py`). It is found by being there; its fields are its settings.
+(see `base.py`). It is found by being there; its fields, made with `base.setting`, are its settings, and its docstring
+is its page of the reference.
 """
 
 from __future__ import annotations
 
 import pkgutil
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
-from typing import Any
+from inspect import getdoc
+from typing import Any, NamedTuple
 
-from .base import Context, Judgement, Policy
+from .base import Context, Judgement, Policy, Steered
 
-__all__ = ["Context", "Judgement", "Policy", "make_policy", "policy_names"]
+__all__ = [
+    "Context",
+    "Judgement",
+    "Policy",
+    "PolicySetting",
+    "Steered",
+    "describe",
+    "make_policy",
+    "policy_names",
+    "policy_settings",
+]
+
+_REQUIRED = "required"
+
+
+class PolicySetting(NamedTuple):
+    """One setting of a policy, for people: `default` is as they write it, "" for none, or says that it is required."""
+
+    name: str
+    default: str
+    meaning: str
+
+    @property
+    def required(self) -> bool:
+        """Whether the policy cannot do without it."""
+        return self.default == _REQUIRED
 
 
 @cache
@@ -28,6 +55,19 @@ def _registry() -> dict[str, Any]:
 def policy_names() -> tuple[str, ...]:
     """The names of all policies, sorted."""
     return tuple(_registry())
+
+
+def policy_settings(name: str) -> tuple[PolicySetting, ...]:
+    """The settings that the policy of that name takes."""
+    return tuple(
+        PolicySetting(f.name, _REQUIRED if f.default is MISSING else f.metadata["shown"], f.metadata["meaning"])
+        for f in fields(_registry()[name])
+    )
+
+
+def describe(name: str) -> str:
+    """What the policy of that name does."""
+    return getdoc(_registry()[name]) or ""
 
 
 def make_policy(name: str, **settings: object) -> Policy:

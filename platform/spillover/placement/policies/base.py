@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple, Protocol
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, field
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from ...domain.decision import Offer
-from ..snapshot import QueuedJob
+from ..snapshot import PastWait, QueuedJob
+
+
+def setting(meaning: str, *, default: Any = MISSING, shown: str = "") -> Any:
+    """A field of a policy that can be set: in one line what it means, its default, and that as people write it."""
+    return field(default=default, metadata={"meaning": meaning, "shown": shown})
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a setting is a finite number; YAML's `true` is none, although Python's is."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _unpriced() -> float | None:
+    return None
 
 
 class Context(NamedTuple):
@@ -15,7 +31,8 @@ class Context(NamedTuple):
     `offer` is the cheapest rented offer that could be taken now. `expected_wait_s` is the expected wait for owned
     room, None if no start is in sight. `baseline` says whether any owned pool could ever run the job, and
     `baseline_cost_usd` what that would cost. `ahead` are the submit times (Unix seconds, ascending) of the jobs that
-    wait ahead of this one; a job that bursts is no longer among them.
+    wait ahead of this one; a job that bursts is no longer among them. `on_demand_usd_per_hour` says what the gang costs
+    on new on-demand nodes whatever is free now, None if no rented pool may run it: computed when it is called.
     """
 
     now: float
@@ -24,6 +41,7 @@ class Context(NamedTuple):
     baseline_cost_usd: float | None
     ahead: Sequence[float]
     baseline: bool = True
+    on_demand_usd_per_hour: Callable[[], float | None] = _unpriced
 
 
 class Judgement(NamedTuple):
@@ -45,4 +63,16 @@ class Policy(Protocol):
 
     def judge(self, job: QueuedJob, context: Context) -> Judgement:
         """Whether this job, which has no owned room now, should take `context.offer`."""
+        ...
+
+
+@runtime_checkable
+class Steered(Protocol):
+    """A policy that learns from how long jobs have waited. Before each pass it is asked for the policy to go by."""
+
+    def steer(self, past: Sequence[PastWait], waiting: Sequence[PastWait]) -> Policy:
+        """The policy for one pass. Pure: the same history and queue give the same policy.
+
+        `past` are the newest jobs that have started, `waiting` those that wait longest, with their wait so far.
+        """
         ...

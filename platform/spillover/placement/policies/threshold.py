@@ -14,7 +14,7 @@ from ..codes import Reason
 from ..forecast import span
 from ..sentences import clock
 from ..snapshot import QueuedJob
-from .base import Context, Judgement
+from .base import Context, Judgement, is_number, setting
 
 Rule = tuple[int, float]
 """So many jobs that have waited for at least so many seconds."""
@@ -35,7 +35,11 @@ class Threshold:
     """
 
     name: ClassVar[str] = "threshold"
-    rules: Sequence[Rule] = ((5, 600.0), (1, 3600.0), (100, 0.0))
+    rules: Sequence[Rule] = setting(
+        "rules in words as in the default, or pairs of jobs and seconds as in `[5, 600]`; any one that holds is enough",
+        default=((5, 600.0), (1, 3600.0), (100, 0.0)),
+        shown="`5 jobs older than 10min`, `1 job older than 1h`, `100 jobs of any age`",
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError that names the rule at fault."""
@@ -56,8 +60,8 @@ class Threshold:
                 soonest, why = at, rule
         if soonest == math.inf:
             return Judgement(burst=False, reason=Reason.WAITS_BASELINE, sentence=_all_rules(self.rules))
-        text = _will(math.ceil(soonest), int(context.now), *why)
-        return Judgement(_WAIT, Reason.WAITS_BASELINE, text, soonest)
+        will, because = _will(*why)
+        return Judgement(_WAIT, Reason.WAITS_BASELINE, f"{will} {clock(soonest, context.now)} {because}", soonest)
 
 
 def _holds_at(rule: Rule, submitted_at: float, context: Context) -> float:
@@ -82,9 +86,9 @@ def _checked(rule: object) -> Rule:
     if not isinstance(pair, Sequence) or len(pair) != 2:
         raise ValueError(f"rule {rule!r} is no pair of jobs and seconds, as in [5, 600] or '5 jobs older than 10min'")
     jobs, older_than_s = pair
-    if not _is_number(jobs) or jobs != int(jobs) or jobs < 1:
+    if not is_number(jobs) or jobs != int(jobs) or jobs < 1:
         raise ValueError(f"rule {rule!r}: {jobs!r} jobs; write a whole number of at least 1")
-    if not _is_number(older_than_s) or older_than_s < 0:
+    if not is_number(older_than_s) or older_than_s < 0:
         raise ValueError(f"rule {rule!r}: older than {older_than_s!r} s; write seconds, 0 for any age")
     return int(jobs), float(older_than_s)
 
@@ -97,10 +101,6 @@ def _read(text: str) -> tuple[int, float] | None:
     return int(match["jobs"]), parse_duration(match["age"]) if match["age"] else 0.0
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
 @lru_cache(maxsize=64)
 def _held(jobs: int, older_than_s: float) -> str:
     verb = "has" if jobs == 1 else "have"
@@ -109,10 +109,10 @@ def _held(jobs: int, older_than_s: float) -> str:
     return f"{_jobs(jobs)} {verb} waited over {span(older_than_s)}"
 
 
-@lru_cache(maxsize=4096)
-def _will(at: int, now: int, jobs: int, older_than_s: float) -> str:
+@lru_cache(maxsize=64)
+def _will(jobs: int, older_than_s: float) -> tuple[str, str]:
     bound = "at the latest at" if jobs == 1 else "as things stand at"
-    return f"threshold bursts it {bound} {clock(at, now)} ({_rule(jobs, older_than_s)})"
+    return f"threshold bursts it {bound}", f"({_rule(jobs, older_than_s)})"
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,49 @@
+"""How many seconds of waiting a dollar may buy, learnt from how long jobs have waited."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from .snapshot import PastWait
+
+
+def seconds_per_usd(past: Sequence[PastWait], waiting: Sequence[PastWait], target_s: float) -> float:
+    """The largest c, in seconds per dollar, at which these jobs would have waited `target_s` in the mean at most.
+
+    At another c, a job that was rented for would have waited c x usd until then. One that started on an owned pool
+    would have waited as long as it did, or, if that is longer than c x usd, that long and then for a rented node. A job
+    that waits counts with its wait so far, so that a blocked queue is noticed. Infinite if even endless patience keeps
+    the target; if no c does, since nodes take longer than that to start, the one that comes nearest.
+
+    The mean rises linearly with c and may drop where c x usd reaches a job's wait: it is scanned there, from above.
+    """
+    rented = [wait for wait in past if wait.burst and wait.usd is not None]
+    start_s = fmean(wait.start_s for wait in rented) if rented else 0.0
+    others = [wait for wait in (*past, *waiting) if not wait.burst or wait.usd is None]
+    total = sum(wait.wait_s + wait.start_s for wait in others) + start_s * len(rented)
+    slope = sum(wait.usd or 0.0 for wait in rented)
+    room = target_s * (len(past) + len(waiting))
+    nearest, above = (math.inf, 0.0), math.inf
+    for c, wait in _drops(others):
+        found = _reaches(room - total, slope)
+        if found >= c:
+            return min(found, above)
+        nearest, above = min(nearest, (total + slope * c, c)), c
+        total += start_s - wait.wait_s - wait.start_s
+        slope += wait.usd or 0.0
+    found = _reaches(room - total, slope)
+    return min(found, above) if found >= 0 else min(nearest, (total, 0.0))[1]
+
+
+def _drops(waits: Sequence[PastWait]) -> list[tuple[float, PastWait]]:
+    """The c from which on each job would have started where it did, largest first."""
+    return sorted(((wait.wait_s / wait.usd, wait) for wait in waits if wait.usd), key=lambda drop: -drop[0])
+
+
+def _reaches(room_s: float, slope: float) -> float:
+    """The c at which a sum that rises with `slope` has filled the room; -1 if it is too full from the start."""
+    if room_s < 0:
+        return -1.0
+    return room_s / slope if slope > 0 else math.inf
