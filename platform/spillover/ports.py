@@ -325,6 +325,10 @@ class Store(Protocol):
         """
         ...
 
+    def pool_cost_nanos(self) -> dict[str, int]:
+        """What each pool's nodes have cost so far by their own meters, in nanodollars, whatever the ledger's length."""
+        ...
+
     def job_cost_nanos(self, submission_id: str) -> int:
         """What a job has cost so far, in nanodollars."""
         ...

@@ -64,6 +64,7 @@ def check_sums(store: SqlStore, booked: dict[Key, dict[str, int]]) -> None:
     """Whatever it is grouped by and cut to, the ledger comes to the same nanodollars, and so do the nodes' meters."""
     total = sum(row["nano_usd"] for row in booked.values())
     assert store.node_cost_nanos() == total
+    assert store.pool_cost_nanos() == {row["pool"]: row["nano_usd"] for row in store.spend(["pool"])}
     for name in COLUMNS:
         assert sum(row["nano_usd"] for row in store.spend([name])) == total
     for team in TEAMS:

@@ -30,6 +30,14 @@ class SqlMoney(SqlBase):
             spans = [(price, max(first, start), min(last, end)) for price, start, end in db.execute(meters)]
         return sum(cost_nanos(price, start, end) for price, start, end in spans if start < end)
 
+    def pool_cost_nanos(self) -> dict[str, int]:
+        meters = select(nodes.c.pool, nodes.c.price_usd_per_hour, nodes.c.since, nodes.c.metered_until)
+        found: dict[str, int] = {}
+        with self._read() as db:
+            for pool, *meter in db.execute(meters):
+                found[pool] = found.get(pool, 0) + cost_nanos(*meter)
+        return found
+
     def job_cost_nanos(self, submission_id: str) -> int:
         total = select(func.sum(ledger.c.nano_usd)).where(ledger.c.submission_id == submission_id)
         with self._read() as db:

@@ -25,7 +25,7 @@ class PoolViews:
         """The pools that were asked for, with nodes, use, lease and spend."""
         store, db = self._core.store, self._core.db
         states = await db(store.pool_states)
-        spent = {row["pool"]: row["nano_usd"] / NANOS for row in await db(store.spend, ["pool"])}
+        spent = await db(store.pool_cost_nanos)
         hourly: dict[str, float] = {}
         for node in await db(store.open_nodes):
             hourly[node.pool] = hourly.get(node.pool, 0.0) + node.price_usd_per_hour
@@ -34,7 +34,7 @@ class PoolViews:
             name = view.pool.name
             state = states.get(name) or PoolState(name)
             if _asked_for(view, state, query):
-                found.append(_pool(view, state, spent.get(name, 0.0), hourly.get(name, 0.0)))
+                found.append(_pool(view, state, spent.get(name, 0) / NANOS, hourly.get(name, 0.0)))
         return page(found, query.limit, query.after)
 
 
