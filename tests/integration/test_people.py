@@ -64,6 +64,10 @@ def test_people_see_what_is_theirs(server: Server) -> None:
         assert other.get("jobs/a1")["runtime_env"]["env_vars"] == {"KEY": "<redacted>"}
         for path in ("jobs/", "spillover/v1/jobs/a1/explain", "spillover/v1/events"):
             assert "s3cret" not in json.dumps(other.get(path))
+    cluster_token = (server.folder.parent / "h.token").read_text().strip()
+    for path in ("jobs/a1", "spillover/v1/pools", "spillover/v1/events", "spillover/v1/jobs/a1/explain"):
+        assert cluster_token not in http("GET", f"{server.address}/api/{path}", server.token).text
+    assert cluster_token not in server.log.read_text()
     assert b"s3cret-of-ann" not in b"".join(f.read_bytes() for f in server.state_dir.glob("spillover.db*"))
     assert "s3cret-of-ann" not in server.log.read_text()
 

@@ -122,7 +122,7 @@ class NodeType(Model):
     resources: dict[str, Amount] = Field(
         min_length=1, description="What one has: `{CPU: 64, GPU: 8, memory: 512GiB}`. A launched pool's YAML says it."
     )
-    max_nodes: Count = Field(description="How many there may be, heads not counted. A launched pool's YAML says it.")
+    max_nodes: Count = Field(description="How many, with heads where others run them. A launched pool's YAML says it.")
     labels: dict[str, str] = Field({}, description="Ray's node labels, for label selectors.")
 
 

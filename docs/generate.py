@@ -1,0 +1,179 @@
+"""Writes docs/reference/ from the code: `make docs`. A test fails when a page is not what this would write."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+from typer.main import get_command
+
+from spillover.cli.main import app
+from spillover.config import schema
+from spillover.control.metadata import KEYS, PREFIX
+from spillover.gateway.own import ENDPOINTS, ROOT
+from spillover.placement.policies import describe, policy_names, policy_settings
+from spillover.units import show_duration, show_size
+
+FOLDER = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by `make docs` from the code: change it there. -->"
+
+
+def main() -> None:
+    """Write every page."""
+    FOLDER.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text)
+
+
+def pages() -> dict[str, str]:
+    """The text of each page, by file name."""
+    makers: dict[str, Callable[[], Iterator[str]]] = {
+        "command-line.md": command_line,
+        "metadata.md": metadata,
+        "settings.md": settings,
+        "policies.md": policies,
+        "api.md": api,
+    }
+    return {name: f"{NOTE}\n\n" + "\n".join(make()).rstrip() + "\n" for name, make in makers.items()}
+
+
+def command_line() -> Iterator[str]:
+    """The help of every command, as the program prints it."""
+    yield "# The command line\n"
+    yield "Every command finds the server and the token as described in [connecting](../how-to/submit-jobs.md)."
+    yield "Exit codes: 0 done, 1 it could not be done, 2 it was asked for wrongly.\n"
+    yield from _help(get_command(app), "spillover")
+
+
+def _help(command: Any, name: str) -> Iterator[str]:
+    if subs := getattr(command, "commands", {}):
+        yield f"## `{name}`\n\n{_unfold(command.help or '')}\n"
+        for sub_name, sub in subs.items():
+            yield from _help(sub, f"{name} {sub_name}")
+        return
+    shown = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
+    arguments = [p for p in shown if p.param_type_name == "argument"]
+    usage = " ".join([name, *(["[OPTIONS]"] if len(shown) > len(arguments) else []), *(map(_argument, arguments))])
+    yield f"### `{usage}`\n\n{_unfold(command.help or '')}\n"
+    if shown:
+        yield from _table(("option", "meaning"), ((f"`{_spelling(p)}`", (p.help or "") + _given(p)) for p in shown))
+
+
+def _argument(param: Any) -> str:
+    name = param.metavar or param.name.upper()
+    return name if param.required or name.startswith("[") else f"[{name}]"
+
+
+def _given(param: Any) -> str:
+    default = param.default
+    return "" if default is None or callable(default) or isinstance(default, bool) else f" Default: `{default}`."
+
+
+def _spelling(param: Any) -> str:
+    if param.param_type_name == "argument":
+        return str(_argument(param))
+    value = "" if param.is_flag else f" {param.metavar or param.type.name.upper()}"
+    return ", ".join(param.opts) + value
+
+
+def metadata() -> Iterator[str]:
+    """What a user can say about a job."""
+    yield "# What a user says about a job\n"
+    yield "Sent with `ray job submit --metadata-json`, or by `spillover.job_metadata(...)`. Values are text; all keys"
+    yield "are optional; an unknown `spillover/` key is refused with the nearest known one; other metadata passes."
+    yield ""
+    yield from _table(("key", "meaning"), ((f"`{PREFIX}{name}`", meaning) for name, (_, meaning) in KEYS.items()))
+
+
+def settings() -> Iterator[str]:
+    """Every key of the settings file."""
+    yield "# The settings\n"
+    yield "One YAML file, checked as a whole by `spillover check`. Each value may also be given by the environment"
+    yield "(`SPILLOVER__listen__port=8000`) or on the command line (`spillover up listen.port=8000`): file <"
+    yield "environment < command line.\n"
+    for title, model in schema.SECTIONS.items():
+        yield f"## {title}\n\n{(model.__doc__ or '').strip()}\n"
+        rows = (
+            (f"`{f.alias or name}`", _kind(name, f.annotation), _default(name, f), f.description)
+            for name, f in model.model_fields.items()
+        )
+        yield from _table(("key", "value", "default", "meaning"), rows)
+
+
+def _kind(name: str, annotation: Any) -> str:
+    if name.endswith("_s"):
+        return "duration"
+    if name.endswith("_bytes"):
+        return "size"
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(annotation))
+    plain = next((a for a in get_args(annotation) if a is not type(None)), annotation)
+    known = {str: "text", int: "whole number", float: "number", bool: "`true` or `false`", Path: "file"}
+    if get_origin(annotation) in (dict, frozenset):
+        return "list" if get_origin(annotation) is frozenset else "mapping"
+    return known.get(_innermost(plain), "mapping")
+
+
+def _innermost(annotation: Any) -> Any:
+    """`int` of `Annotated[int, ...]`."""
+    return annotation.__origin__ if hasattr(annotation, "__metadata__") else annotation
+
+
+def _default(name: str, field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value in ("", frozenset(), {}):
+        return ""
+    if name.endswith("_s"):
+        return f"`{show_duration(value)}`"
+    if name.endswith("_bytes"):
+        return f"`{show_size(value).replace(' ', '')}`"
+    return "see below" if hasattr(value, "model_fields_set") else f"`{value}`"
+
+
+def policies() -> Iterator[str]:
+    """Every policy and what can be set of it."""
+    yield "# Policies\n"
+    yield "Set as `policy: {name: NAME, ...}`. [Which one to choose](../how-to/choose-a-policy.md).\n"
+    for name in policy_names():
+        yield f"## `{name}`\n\n{describe(name)}\n"
+        if rows := list(policy_settings(name)):
+            yield from _table(("setting", "default", "meaning"), ((f"`{n}`", d, text) for n, d, text in rows))
+
+
+def api() -> Iterator[str]:
+    """Every call of Spillover's own API."""
+    yield "# Spillover's own API\n"
+    yield f"Under `{ROOT}`, beside Ray's Jobs API at its usual paths. A running server shows all of it with schemas at"
+    yield f"`{ROOT}/docs`, and as OpenAPI at `{ROOT}/openapi.json`. Lists come as"
+    yield '`{"items": [...], "next": ...}`: send `next` as `after` for the page that follows. Errors are plain text.\n'
+    for endpoint in ENDPOINTS:
+        role = f"the role `{endpoint.least}`" if endpoint.least else "nobody's token: it is open"
+        yield f"## `{endpoint.method} {endpoint.path}`\n\n{_unfold(endpoint.text)}\n\nTakes {role}.\n"
+        if endpoint.query:
+            rows = ((f"`{f.name}`", f.metadata["help"] + _choices(f)) for f in dataclasses.fields(endpoint.query))
+            yield from _table(("parameter", "meaning"), rows)
+
+
+def _choices(field: Any) -> str:
+    choices = field.metadata["choices"]
+    return f" One of {', '.join(f'`{c}`' for c in choices)}." if choices else ""
+
+
+def _unfold(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines())
+
+
+def _table(heads: tuple[str, ...], rows: Iterator[tuple[Any, ...]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield f"|{'|'.join(' --- ' for _ in heads)}|"
+    for row in rows:
+        yield f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in row)} |"
+    yield ""
+
+
+if __name__ == "__main__":
+    main()
