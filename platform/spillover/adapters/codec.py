@@ -67,7 +67,8 @@ def load_hints(text: str) -> Hints:
 
 def dump_decision(decision: Decision) -> str:
     """A decision with its offers as JSON."""
-    return dump(dataclasses.asdict(decision))
+    offers = [offer._asdict() for offer in decision.offers]
+    return dump({**decision._asdict(), "offers": offers})
 
 
 def load_decision(text: str) -> Decision:

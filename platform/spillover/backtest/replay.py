@@ -14,7 +14,7 @@ from ..placement.codes import Reason
 from ..placement.forecast import LIKE_JOBS, expected_runtime
 from ..placement.past import Prices
 from ..placement.place import decide
-from ..placement.policies import Policy, Steered
+from ..placement.policies import Policy, learner
 from ..placement.snapshot import PAST_JOBS, PastWait, QueuedJob, Snapshot
 from .cluster import Cluster, Placed, market_of, share_usd
 from .trace import JobRun, Replay, TraceJob
@@ -49,6 +49,7 @@ class _Run:
         self._arrivals = sorted(trace, key=lambda job: (job.submitted_at, job.submission_id), reverse=True)
         self._clusters = {pool.name: Cluster(pool) for pool in pools}
         self._policy = policy
+        self._learns = learner(policy) is not None
         self._default_runtime_s = default_runtime_s
         self._queue: dict[str, TraceJob] = {}
         self._history: dict[object, deque[float]] = defaultdict(lambda: deque(maxlen=LIKE_JOBS))
@@ -94,7 +95,7 @@ class _Run:
         for cluster in self._clusters.values():
             for placed in cluster.settle(now):
                 heapq.heappush(self._ends, (placed.ends_at, next(self._tie), cluster, placed))
-                if isinstance(self._policy, Steered):
+                if self._learns:
                     wait = self._prices.past_wait(placed.queued, placed.placed_at, now, burst=cluster.burst)
                     self._past.append(wait)
 
@@ -105,7 +106,6 @@ class _Run:
         jobs = tuple(self._queued(job) for job in self._queue.values())
         views = tuple(cluster.view(now) for cluster in self._clusters.values())
         queued = {job.submission_id: job for job in jobs}
-        steered = isinstance(self._policy, Steered)
         for decision in decide(Snapshot(now, jobs, views, tuple(self._past)), self._policy):
             self._decisions += 1
             if decision.verdict is Verdict.TAKE:
@@ -113,7 +113,7 @@ class _Run:
                 continue
             if decision.until is not None and decision.until > now:
                 self._wake = min(decision.until, self._wake or decision.until)
-            if steered and self._ends and decision.reason != Reason.NEVER_FITS:
+            if self._learns and self._ends and decision.reason != Reason.NEVER_FITS:
                 self._wake = min(now + _STEER_S, self._wake or math.inf)
 
     def _queued(self, job: TraceJob) -> QueuedJob:

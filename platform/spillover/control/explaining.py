@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from ..domain.access import Caller
@@ -92,6 +91,4 @@ def offer_views(offers: Sequence[Offer]) -> tuple[OfferView, ...]:
     able = [o for o in offers if not o.out]
     cheapest = min(able, key=lambda o: (o.cost_usd or 0.0, o.start_delay_s or 0.0), default=None)
     soonest = min(able, key=lambda o: (o.start_delay_s or 0.0, o.cost_usd or 0.0), default=None)
-    return tuple(
-        OfferView(**dataclasses.asdict(o), cheapest=o is cheapest, soonest=o is soonest) for o in offers
-    )
+    return tuple(OfferView(**o._asdict(), cheapest=o is cheapest, soonest=o is soonest) for o in offers)

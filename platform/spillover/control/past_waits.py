@@ -9,7 +9,7 @@ from ..domain.past import StartedJob
 from ..domain.pool import PoolRole
 from ..placement.forecast import expected_runtime
 from ..placement.past import Prices
-from ..placement.policies import Steered
+from ..placement.policies import learner
 from ..placement.snapshot import PAST_JOBS, PastWait, QueuedJob
 from .core import Core
 
@@ -28,8 +28,8 @@ class PastWaits:
         self._newest: tuple[PastWait, ...] = ()
 
     async def newest(self, live: Sequence[Attempt]) -> tuple[PastWait, ...]:
-        """The newest started jobs, the same tuple until there are others. None if the policy does not learn."""
-        if not isinstance(self._core.policy, Steered):
+        """The newest started jobs, the same tuple until there are others; none at all if the policy does not learn."""
+        if learner(self._core.policy) is None:
             return ()
         started = [a.started_at for a in live if a.started_at is not None]
         seen = (self._core.ended, len(started), max(started, default=0.0))

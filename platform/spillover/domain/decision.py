@@ -1,13 +1,16 @@
-"""Offers, verdicts, decisions: what placement says."""
+"""Offers, verdicts, decisions: what placement says.
+
+Tuples, not dataclasses: a pass makes one decision for each of thousands of jobs, and a tuple is made in a fifth of the
+time.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Offer:
+class Offer(NamedTuple):
     """One way to run a job: pool x node type x market x count, with what it costs and how long it takes.
 
     `out` is empty for an offer that could be taken, else the reason why not. One that is out shows what it would cost
@@ -34,8 +37,7 @@ class Verdict(StrEnum):
     TAKE = "take"
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided for one job at one moment, with one plain sentence that says why."""
 
     submission_id: str

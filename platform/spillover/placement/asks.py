@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from .empty import cheapest_rate
+from ..domain.resources import Resources
+from .eligibility import why_never
 from .fit import Fit
-from .packing import gang_of
+from .packing import Gang, gang_of
 from .snapshot import QueuedJob
 
 if TYPE_CHECKING:
@@ -22,11 +23,9 @@ class Ask:
     `hopeless` that no pool can ever run it.
     """
 
-    def __init__(self, number: int, job: QueuedJob, lanes: Sequence[Lane]) -> None:
-        self._demand = job.demand
-        self._gang = gang_of(job.demand)
-        self.total = job.demand.total()
-        self.fits = tuple(Fit(number, job, self._gang, self.total, lane) for lane in lanes)
+    def __init__(self, total: Resources, fits: tuple[Fit, ...]) -> None:
+        self.total = total
+        self.fits = fits
         able = [fit for fit in self.fits if not fit.why]
         self.baseline = tuple(fit for fit in able if not fit.lane.burst)
         self.burst = tuple(fit for fit in able if fit.lane.burst)
@@ -51,9 +50,12 @@ class Ask:
 
     @cached_property
     def _on_demand_usd_per_hour(self) -> float | None:
-        pools = [(fit.lane.pool, fit.types) for fit in self.burst]
-        found = cheapest_rate(self._gang, self._demand, pools, on_demand=True)
-        return cheapest_rate(self._gang, self._demand, pools, on_demand=False) if found is None else found
+        found = _least(fit.on_demand_usd_per_hour for fit in self.burst)
+        return _least(fit.any_usd_per_hour for fit in self.burst) if found is None else found
+
+
+def _least(rates: Iterable[float | None]) -> float | None:
+    return min((rate for rate in rates if rate is not None), default=None)
 
 
 class Asks:
@@ -62,6 +64,7 @@ class Asks:
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self._lanes = lanes
         self._known: dict[object, Ask] = {}
+        self._fits: dict[object, Fit] = {}
 
     def __iter__(self) -> Iterator[Ask]:
         """All kinds seen so far."""
@@ -75,5 +78,14 @@ class Asks:
         key = (job.demand, hints.pools, hints.regions, hints.markets, hints.needs, kept, job.may_burst)
         ask = self._known.get(key)
         if ask is None:
-            ask = self._known[key] = Ask(len(self._known), job, self._lanes)
+            gang, total = gang_of(job.demand), job.demand.total()
+            ask = self._known[key] = Ask(total, tuple(self._fit(job, gang, total, lane) for lane in self._lanes))
         return ask
+
+    def _fit(self, job: QueuedJob, gang: Gang, total: Resources, lane: Lane) -> Fit:
+        """How the pool answers: the same for all jobs of that demand, those markets and that reason against it."""
+        why = why_never(job, lane.ceiling)
+        key = (job.demand, job.hints.markets, lane.pool.name, why)
+        if key not in self._fits:
+            self._fits[key] = Fit(len(self._fits), job, gang, total, lane, why)
+        return self._fits[key]

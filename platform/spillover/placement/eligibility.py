@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..domain.job import Hints
 from ..domain.labels import selects
-from ..domain.pool import NodeType, PoolRole
+from ..domain.pool import NodeType, PoolKind, PoolRole
 from ..domain.resources import Demand
 from .capacity import own_resources, type_of
 from .packing import DRIVER_SLOT, Free, Need, Trial, Unit, fits, gang_of, shown, specials
@@ -23,6 +23,7 @@ class Ceiling:
         self._labels: list[Mapping[str, str]] = [{}]
         self._of_type: list[str | None] = [None]
         self._new = {t.name: t.max_nodes for t in self.types}
+        self._misfits: dict[tuple[Demand, tuple[str, ...]], str] = {}
         self._add_live(view)
 
     def _add_live(self, view: PoolView) -> None:
@@ -34,8 +35,8 @@ class Ceiling:
             self._frees.append(dict(node.resources))
             self._labels.append({**(node_type.labels if node_type else {}), **node.labels})
             self._of_type.append(node_type.name if node_type else None)
-            if node_type is not None and not node.is_head:
-                self._new[node_type.name] -= 1
+            if node_type is not None and not (node.is_head and view.pool.kind is PoolKind.LAUNCHED):
+                self._new[node_type.name] -= 1  # what others run has its nodes counted with its head
 
     def live_labels(self) -> list[Mapping[str, str]]:
         """The labels of the nodes that are there."""
@@ -43,6 +44,12 @@ class Ceiling:
 
     def misfit(self, demand: Demand, types: Sequence[NodeType]) -> str:
         """Why the gang can never be held by nodes of `types`, or "" if it can."""
+        key = (demand, tuple(t.name for t in types))
+        if key not in self._misfits:
+            self._misfits[key] = self._misfit(demand, types)
+        return self._misfits[key]
+
+    def _misfit(self, demand: Demand, types: Sequence[NodeType]) -> str:
         names = {t.name for t in types}
         trial = Trial(self._frees, self._new)
         for count, unit in gang_of(demand):

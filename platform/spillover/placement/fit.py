@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..domain.labels import selects
 from ..domain.pool import Market, NodeType, PoolKind
 from ..domain.resources import Demand, Resources
 from .capacity import Room
-from .eligibility import allowed_types, takes_unit, why_never
-from .empty import empty_plan
+from .eligibility import allowed_types, takes_unit
+from .empty import cheapest_rate, empty_plan
 from .line import Line
-from .packing import DRIVER_SLOT, Free, Gang, Plan, Trial, Unit
+from .packing import Free, Gang, Plan, Trial
+from .places import Places
 from .pricing import Price, main_type, price_plan
 from .snapshot import QueuedJob
 
 if TYPE_CHECKING:
     from .lane import Lane
-
-_ANYWHERE = ""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -41,40 +39,60 @@ def cheapest(quotes: Sequence[Quote], runtime_s: float) -> Quote:
     """The quote that costs least for that run time; the sooner start decides between equals."""
     if len(quotes) == 1:
         return quotes[0]
-    return min(quotes, key=lambda q: (q.price.cost(runtime_s), q.delay_s))
+    best, least = quotes[0], quotes[0].price.cost(runtime_s)
+    for quote in quotes[1:]:
+        cost = quote.price.cost(runtime_s)
+        if cost < least or (cost == least and quote.delay_s < best.delay_s):
+            best, least = quote, cost
+    return best
+
+
+def worthwhile(quotes: Iterable[Quote]) -> list[Quote]:
+    """Those that can be the cheapest: the others cost no less than an earlier one, however long the run."""
+    kept: list[Quote] = []
+    for quote in quotes:
+        if not any(_as_good(earlier, quote) for earlier in kept):
+            kept.append(quote)
+    return kept
+
+
+def _as_good(one: Quote, other: Quote) -> bool:
+    mine, its = one.price, other.price
+    return mine.fixed_usd <= its.fixed_usd and mine.usd_per_s <= its.usd_per_s and one.delay_s <= other.delay_s
 
 
 class Fit:
     """How one pool answers one kind of job, which needs `total`. `why` is the hard reason against it, or ""."""
 
-    def __init__(self, number: int, job: QueuedJob, gang: Gang, total: Resources, lane: Lane) -> None:
+    def __init__(self, number: int, job: QueuedJob, gang: Gang, total: Resources, lane: Lane, why: str) -> None:
         self.number = number
         self.lane = lane
-        self.why = why_never(job, lane.ceiling)
+        self.why = why
         self.types = allowed_types(job.hints, lane.ceiling)
         self.full = False
         self.tight = False
         self.share = total.dominant_share(lane.total)
         self._demand: Demand = job.demand
         self._gang = gang
-        self._where: dict[tuple[Unit, str], tuple[list[int], list[NodeType]]] = {}
-        self._where_rooms = 0
+        self._places = Places(job.demand, self.types, lane, shrinking=False)
+        self._places_now = Places(job.demand, self.types, lane, shrinking=True)
         self._quotes: tuple[int, tuple[Quote, ...]] = (-1, ())
         self._spare: tuple[int, tuple[Quote, ...]] = (-1, ())
         self._idle: tuple[Price | None] | None = None
         self._idle_costs: dict[float, float | None] = {}
-        self._when_free: dict[str, Quote | None] = {}
+        self._when_free: dict[tuple[str, bool], Quote | None] = {}
 
     def quotes(self) -> tuple[Quote, ...]:
         """The ways to run it in the room that is free now, one for each node type that can."""
         if self._quotes[0] != self.lane.version:
-            self._quotes = (self.lane.version, self._all_quotes(self.lane.rooms.frees, self.lane.rooms.new))
+            rooms = self.lane.rooms
+            self._quotes = (self.lane.version, self._all_quotes(rooms.frees, rooms.new, self._places_now))
         return self._quotes[1]
 
     def spare_quotes(self) -> tuple[Quote, ...]:
         """The ways that take nothing from the first blocked job, however long this one runs."""
         if self._spare[0] != self.lane.version:
-            self._spare = (self.lane.version, self._all_quotes(self.lane.spare(), {}))
+            self._spare = (self.lane.version, self._all_quotes(self.lane.spare(), {}, self._places))
         return self._spare[1]
 
     def start_now(self, runtime_s: float) -> Quote | None:
@@ -99,7 +117,7 @@ class Fit:
 
     def pack(self, frees: Sequence[Free]) -> Plan | None:
         """Place it on these rooms of the pool, on no new nodes."""
-        return self._pack(frees, {}, None)
+        return self._pack(frees, {}, None, self._places)
 
     def idle_price(self) -> Price | None:
         """What it costs on the pool's own nodes once live work has ended; None if not even then there is room."""
@@ -135,6 +153,16 @@ class Fit:
             if start is not None:
                 self.lane.reserve(job.submission_id, start)
 
+    @cached_property
+    def on_demand_usd_per_hour(self) -> float | None:
+        """What whole new on-demand nodes for it cost an hour on this pool, whatever is free; None if it has none."""
+        return cheapest_rate(self._gang, self._demand, [(self.lane.pool, self.types)], on_demand=True)
+
+    @cached_property
+    def any_usd_per_hour(self) -> float | None:
+        """The same with new nodes of any market."""
+        return cheapest_rate(self._gang, self._demand, [(self.lane.pool, self.types)], on_demand=False)
+
     def quote_for(self, node_type: NodeType) -> Quote | None:
         """How to run it on nodes of that type now, if that can be."""
         return next((q for q in self.quotes() if q.node_type == node_type.name), None)
@@ -145,34 +173,43 @@ class Fit:
         On owned and attached pools these are the nodes that are there, on rented ones new nodes. Hard reasons against
         the pool are not looked at.
         """
-        if node_type.name not in self._when_free:
-            self._when_free[node_type.name] = self._quote_when_free(node_type) if self.leads(node_type) else None
-        return self._when_free[node_type.name]
+        key = (node_type.name, self.lane.raises_head)
+        if key not in self._when_free:
+            self._when_free[key] = self._quote_when_free(node_type) if self.leads(node_type) else None
+        return self._when_free[key]
 
     def _quote_when_free(self, node_type: NodeType) -> Quote | None:
         lane = self.lane
         stays = not lane.burst or lane.pool.kind is PoolKind.ATTACHED
         if stays and node_type in self.types:
-            plan = self._pack(lane.emptied(), {}, node_type)
+            plan = self._pack(lane.emptied(), {}, node_type, self._places)
             if plan is not None:
                 return self._quoted(plan, lane.rooms.rooms, node_type)
         types = self.types if node_type in self.types else lane.ceiling.types
         plan = empty_plan(self._gang, self._demand, lane.pool, types, node_type)
         return None if plan is None else self._quoted(plan, lane.rooms.rooms[:1], node_type)
 
-    def _all_quotes(self, frees: Sequence[Free], new: Mapping[str, int]) -> tuple[Quote, ...]:
+    def _all_quotes(self, frees: Sequence[Free], new: Mapping[str, int], places: Places) -> tuple[Quote, ...]:
         """One quote for each node type that can take a unit; where no single type does, one over all types."""
-        found = [q for t in self.types if self.leads(t) and (q := self._quote(frees, new, t))]
-        if not found and (mixed := self._quote(frees, new, None)):
+        if places.gone(None):
+            return ()
+        found = [q for t in self._leading if (q := self._quote(frees, new, t, places))]
+        if not found and (mixed := self._quote(frees, new, None, places)):
             found = [mixed]
         return tuple(found)
+
+    @cached_property
+    def _leading(self) -> tuple[NodeType, ...]:
+        return tuple(t for t in self.types if self.leads(t))
 
     def leads(self, node_type: NodeType) -> bool:
         """Whether an empty node of the type can hold any part of the gang."""
         return any(takes_unit(node_type, unit, self._demand) for _, unit in self._gang)
 
-    def _quote(self, frees: Sequence[Free], new: Mapping[str, int], lead: NodeType | None) -> Quote | None:
-        plan = self._pack(frees, new, lead)
+    def _quote(
+        self, frees: Sequence[Free], new: Mapping[str, int], lead: NodeType | None, places: Places
+    ) -> Quote | None:
+        plan = None if places.gone(lead) else self._pack(frees, new, lead, places)
         return None if plan is None else self._quoted(plan, self.lane.rooms.rooms, lead)
 
     def _quoted(self, plan: Plan, rooms: Sequence[Room], lead: NodeType | None) -> Quote:
@@ -184,34 +221,12 @@ class Fit:
         per_hour = shown.price_usd_per_hour if shown else lane.pool.head_price_usd_per_hour
         return Quote(name, market.value, nodes, per_hour, lane.delay_s(plan), plan, price)
 
-    def _pack(self, frees: Sequence[Free], new: Mapping[str, int], lead: NodeType | None) -> Plan | None:
+    def _pack(
+        self, frees: Sequence[Free], new: Mapping[str, int], lead: NodeType | None, places: Places
+    ) -> Plan | None:
         trial = Trial(frees, new)
         for number, unit in self._gang:
-            rooms, types = self._places(unit, lead)
-            if not trial.put(number, unit.need, rooms, types):
+            place = places.of(unit, lead)
+            if not trial.put(number, unit.need, place.rooms, place.types):
                 return None
         return trial.plan()
-
-    def _places(self, unit: Unit, lead: NodeType | None) -> tuple[list[int], list[NodeType]]:
-        """Rooms and new node types for the unit: those of `lead` if it can hold it, else all allowed others."""
-        if self._where_rooms != len(self.lane.rooms.rooms):
-            self._where.clear()
-            self._where_rooms = len(self.lane.rooms.rooms)
-        key = (unit, lead.name if lead else _ANYWHERE)
-        if key not in self._where:
-            self._where[key] = self._find_places(unit, lead)
-        return self._where[key]
-
-    def _find_places(self, unit: Unit, lead: NodeType | None) -> tuple[list[int], list[NodeType]]:
-        if unit.need and unit.need[0][0] == DRIVER_SLOT:
-            return [0], []
-        types = [t for t in self.types if takes_unit(t, unit, self._demand)]
-        names = {t.name for t in self.types}
-        if lead is not None and lead in types:
-            types, names = [lead], {lead.name}
-        rooms = self.lane.rooms.rooms
-        found = [i for i, room in enumerate(rooms) if room.type is not None and room.type.name in names]
-        if unit.pinned:
-            found = [i for i in found if selects(self._demand.labels, rooms[i].labels)]
-        found.sort(key=lambda i: (not rooms[i].live, rooms[i].special))
-        return found, types

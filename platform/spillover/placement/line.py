@@ -113,14 +113,14 @@ class Line:
         return kept
 
     def occupy(self, plan: Plan, end: float) -> None:
-        """Note a job that starts now, ahead of all who wait, and runs until `end`."""
+        """Note a job that starts now, ahead of all who wait, and runs until `end`. Nodes that it opens count."""
+        self._state.frees += [dict(node_type.resources) for node_type in plan.opened]
+        self._seen.clear()
         if end <= self._state.clock:
             return
-        takes = tuple((index, need) for index, need in plan.takes if index < len(self._state.frees))
-        for index, need in takes:
+        for index, need in plan.takes:
             subtract(self._state.frees[index], need)
-        heapq.heappush(self._state.ends, (end, next(self._tie), takes))
-        self._seen.clear()
+        heapq.heappush(self._state.ends, (end, next(self._tie), plan.takes))
 
 
 def _play(state: _State, pack: Pack) -> Start | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..domain.decision import Offer
 from ..domain.pool import NodeType
 from .asks import Ask
@@ -35,7 +33,7 @@ def all_offers(job: QueuedJob, ask: Ask, chosen: Offer | None) -> tuple[Offer, .
     if chosen is None:
         return tuple(rows)
     key = (chosen.pool, chosen.node_type)
-    return tuple(replace(chosen, chosen=True) if (row.pool, row.node_type) == key else row for row in rows)
+    return tuple(chosen._replace(chosen=True) if (row.pool, row.node_type) == key else row for row in rows)
 
 
 def _rows(job: QueuedJob, fit: Fit) -> list[Offer]:
@@ -58,7 +56,7 @@ def _row(job: QueuedJob, fit: Fit, node_type: NodeType) -> Offer:
         return _not_now(job, fit, node_type, out or _no_room(fit, node_type))
     offer = offer_of(quote, fit.lane.pool.name, job.runtime_s)
     if not fit.lane.burst and fit.start_now(job.runtime_s) is None:
-        return replace(offer, out=f"would delay {fit.lane.reserved_for}, which is ahead", start_delay_s=_wait_s(fit))
+        return offer._replace(out=f"would delay {fit.lane.reserved_for}, which is ahead", start_delay_s=_wait_s(fit))
     return offer
 
 

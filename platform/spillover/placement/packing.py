@@ -110,30 +110,34 @@ class Trial:
 
         A room that is once too small for the shape stays too small, so each room is looked at once.
         """
-        base, names = len(self.frees), {t.name for t in types}
-        slots = [*rooms, *(base + k for k, t in enumerate(self._opened) if t.name in names)]
-        at = 0
+        for index in (*rooms, *self._opened_of(types)) if self._opened else rooms:
+            count -= self._fill(index, need, count)
+            if not count:
+                return True
         while count:
-            if at == len(slots):
-                index = self._open(types)
-                if index is None:
-                    return False
-                slots.append(index)
-            if self._take(slots[at], need):
-                count -= 1
-            else:
-                at += 1
+            opened = self._open(types)
+            if opened is None:
+                return False
+            count -= self._fill(opened, need, count)
         return True
 
-    def _take(self, index: int, need: Need) -> bool:
+    def _opened_of(self, types: Sequence[NodeType]) -> list[int]:
+        names = {t.name for t in types}
+        return [len(self.frees) + k for k, t in enumerate(self._opened) if t.name in names]
+
+    def _fill(self, index: int, need: Need, count: int) -> int:
+        """Place up to `count` units in this room; returns how many."""
         left = self._left.get(index)
-        if not fits(need, self.frees[index] if left is None else left):
-            return False
         if left is None:
+            if not fits(need, self.frees[index]):
+                return 0
             left = self._left[index] = dict(self.frees[index])
-        subtract(left, need)
-        self._takes.append((index, need))
-        return True
+        placed = 0
+        while placed < count and fits(need, left):
+            subtract(left, need)
+            placed += 1
+        self._takes += [(index, need)] * placed
+        return placed
 
     def _open(self, types: Sequence[NodeType]) -> int | None:
         for node_type in types:

@@ -18,11 +18,11 @@ from . import sentences
 from .asks import Ask, Asks
 from .codes import Reason
 from .eligibility import refusals
-from .fit import Fit, Quote
+from .fit import Fit, Quote, cheapest, worthwhile
 from .lane import Lane
 from .offers import all_offers, offer_of
 from .ordering import by_submit, grand_total, held_shares, in_order
-from .policies.base import Context, Judgement, Policy, Steered
+from .policies.base import Context, Judgement, Policy, learner
 from .snapshot import PAST_JOBS, PastWait, QueuedJob, Snapshot
 from .waiting import Home, home_of, no_offer, with_offer, without_offer
 
@@ -55,6 +55,20 @@ class _Choice(NamedTuple):
     compared: str = ""
 
 
+def _ways_to_rent(ask: Ask) -> dict[Quote, Fit]:
+    """The rented offers of which one is the cheapest, whatever the run time."""
+    ways = {quote: fit for fit in ask.renters for quote in fit.quotes()}
+    return {quote: ways[quote] for quote in worthwhile(ways)}
+
+
+def _cheapest_way(ways: dict[Quote, Fit], runtime_s: float, home: Home | None) -> _Choice:
+    quote = cheapest([*ways], runtime_s)
+    fit = ways[quote]
+    offer = offer_of(quote, fit.lane.pool.name, runtime_s)
+    cost = home.fit.idle_cost(runtime_s) if home else None
+    return _Choice(fit, quote, offer, cost, sentences.dearer(offer, cost))
+
+
 class _Pass:
     """One run through the queue."""
 
@@ -65,23 +79,35 @@ class _Pass:
         self._explain = explain
         self._asks = Asks([Lane(view, snapshot.at) for view in snapshot.pools])
         self._ask: dict[str, Ask] = {}
+        self._same: dict[tuple[int, int, bool | str], Ask] = {}
         self._ahead: list[float] = []
-        self._ways: dict[Ask, list[tuple[Fit, Quote]]] = {}
-        self._rented: dict[tuple[Ask | Fit, float], _Choice | None] = {}
+        self._ways: dict[Ask, dict[Quote, Fit]] = {}
+        self._rented: dict[tuple[Ask, Fit | None, float], _Choice] = {}
         self._nothing: dict[Ask, str] = {}
 
     def run(self) -> tuple[Decision, ...]:
         """Decide for all jobs."""
         turns, held = [], []
         for job in self._snapshot.jobs:
-            self._ask[job.submission_id] = ask = self._asks.of(job)
+            self._ask[job.submission_id] = ask = self._ask_of(job)
             if job.not_before > self._now or ask.hopeless:
                 held.append(self._hold_back(job, ask))
             else:
                 turns.append(job)
-        if isinstance(self._policy, Steered):
-            self._policy = self._policy.steer(self._snapshot.past, self._waits(turns))
+        if steered := learner(self._policy):
+            self._policy = steered.steer(self._snapshot.past, self._waits(turns))
         return (*(self._decide(job) for job in self._in_order(turns)), *held)
+
+    def _ask_of(self, job: QueuedJob) -> Ask:
+        """What the job asks, by identity where it can be: hashing ten thousand equal demands takes long.
+
+        The snapshot keeps demands and hints alive during a pass, so that their ids are theirs alone.
+        """
+        same = (id(job.demand), id(job.hints), job.may_burst or job.team)
+        ask = self._same.get(same)
+        if ask is None:
+            ask = self._same[same] = self._asks.of(job)
+        return ask
 
     def _waits(self, jobs: Sequence[QueuedJob]) -> list[PastWait]:
         """How long those have waited so far that wait longest."""
@@ -105,9 +131,7 @@ class _Pass:
 
     def _offers(self, job: QueuedJob) -> tuple[Offer, ...]:
         """All offers, if somebody asked."""
-        if job.submission_id not in self._explain:
-            return ()
-        return all_offers(job, self._ask[job.submission_id], None)
+        return all_offers(job, self._ask[job.submission_id], None) if job.submission_id in self._explain else ()
 
     def _decide(self, job: QueuedJob) -> Decision:
         ask = self._ask[job.submission_id]
@@ -138,21 +162,16 @@ class _Pass:
 
     def _cheapest_rented(self, job: QueuedJob, ask: Ask, home: Home | None) -> _Choice | None:
         """The same for all jobs of a kind, run time and home, until somebody rents."""
-        key = (home.fit if home else ask, job.runtime_s)
-        if key not in self._rented:
-            self._rented[key] = self._compare_rented(job, ask, home)
-        return self._rented[key]
-
-    def _compare_rented(self, job: QueuedJob, ask: Ask, home: Home | None) -> _Choice | None:
-        if ask not in self._ways:
-            self._ways[ask] = [(fit, quote) for fit in ask.renters for quote in fit.quotes()]
-        if not self._ways[ask]:
+        ways = self._ways.get(ask)
+        if ways is None:
+            ways = self._ways[ask] = _ways_to_rent(ask)
+        if not ways:
             return None
-        runtime_s = job.runtime_s
-        fit, quote = min(self._ways[ask], key=lambda way: (way[1].price.cost(runtime_s), way[1].delay_s))
-        offer = offer_of(quote, fit.lane.pool.name, runtime_s)
-        cost = home.fit.idle_cost(runtime_s) if home else None
-        return _Choice(fit, quote, offer, cost, sentences.dearer(offer, cost))
+        key = (ask, home.fit if home else None, job.runtime_s)
+        choice = self._rented.get(key)
+        if choice is None:
+            choice = self._rented[key] = _cheapest_way(ways, job.runtime_s, home)
+        return choice
 
     def _context(self, ask: Ask, rented: _Choice, home: Home | None) -> Context:
         if home is None:
@@ -193,12 +212,13 @@ class _Pass:
 
     def _queue(self, job: QueuedJob, home: Home | None, reason: str, text: str, until: float | None) -> Decision:
         """The job waits, ahead of those after it."""
-        offers = self._offers(job) if job.submission_id in self._explain else ()
+        offers = self._offers(job)
         insort(self._ahead, job.submitted_at)
-        if home is None:
-            return self._wait(job, reason, text, until, None, offers)
-        home.fit.wait(job)
-        return self._wait(job, reason, text, until, home.start_at, offers)
+        start_at = None
+        if home is not None:
+            start_at = home.start_at
+            home.fit.wait(job)
+        return self._wait(job, reason, text, until, start_at, offers)
 
     def _wait(  # called 10,000 times in a pass, and names cost time
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from functools import lru_cache
 
 from ..domain.decision import Offer
@@ -12,6 +12,7 @@ from .forecast import UNKNOWN, span
 from .snapshot import QueuedJob
 
 _DAY_S = 86_400
+_TWO = tuple(f"{number:02d}" for number in range(60))  # formatting each anew takes several times as long
 
 
 def usd(amount: float | None) -> str:
@@ -28,16 +29,15 @@ def usd(amount: float | None) -> str:
 
 def clock(at: float, now: float) -> str:
     """Time of day in UTC, rounded up to the second: `14:32:10 UTC`; with its date from 12 hours away on."""
-    if at - now < _DAY_S / 2:
-        return _clock(math.ceil(at))
-    return f"{datetime.fromtimestamp(math.ceil(at), UTC):%Y-%m-%d %H:%M:%S} UTC"
+    days, second = divmod(math.ceil(at), _DAY_S)
+    minute = second // 60
+    text = f"{_TWO[minute // 60]}:{_TWO[minute % 60]}:{_TWO[second % 60]} UTC"
+    return text if at - now < _DAY_S / 2 else f"{_date(days)} {text}"
 
 
-@lru_cache(maxsize=4096)
-def _clock(second: int) -> str:
-    hours, rest = divmod(second % _DAY_S, 3600)
-    minutes, seconds = divmod(rest, 60)
-    return f"{hours:02d}:{minutes:02d}:{seconds:02d} UTC"
+@lru_cache(maxsize=64)
+def _date(day: int) -> str:
+    return f"{date(1970, 1, 1) + timedelta(days=day)}"
 
 
 def runs_now(job: QueuedJob, offer: Offer) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 
 from .snapshot import PastWait
@@ -17,29 +17,34 @@ def seconds_per_usd(past: Sequence[PastWait], waiting: Sequence[PastWait], targe
     that waits counts with its wait so far, so that a blocked queue is noticed. Infinite if even endless patience keeps
     the target; if no c does, since nodes take longer than that to start, the one that comes nearest.
 
-    The mean rises linearly with c and may drop where c x usd reaches a job's wait: it is scanned there, from above.
+    The mean rises linearly with c, but where c x usd reaches a job's wait it may drop: it is looked at between these
+    points, from above.
     """
     rented = [wait for wait in past if wait.burst and wait.usd is not None]
-    start_s = fmean(wait.start_s for wait in rented) if rented else 0.0
-    others = [wait for wait in (*past, *waiting) if not wait.burst or wait.usd is None]
-    total = sum(wait.wait_s + wait.start_s for wait in others) + start_s * len(rented)
-    slope = sum(wait.usd or 0.0 for wait in rented)
+    others = [wait for wait in (*past, *waiting) if wait.usd is None or not wait.burst]
+    start_s = fmean([wait.start_s for wait in rented]) if rented else 0.0
+    total = sum([wait.wait_s + wait.start_s for wait in others]) + start_s * len(rented)
+    slope = sum([wait.usd or 0.0 for wait in rented])
     room = target_s * (len(past) + len(waiting))
     nearest, above = (math.inf, 0.0), math.inf
-    for c, wait in _drops(others):
+    for c, usd, waited_s in _drops(others):
         found = _reaches(room - total, slope)
         if found >= c:
             return min(found, above)
-        nearest, above = min(nearest, (total + slope * c, c)), c
-        total += start_s - wait.wait_s - wait.start_s
-        slope += wait.usd or 0.0
+        nearest, above = min(nearest, (total + slope * c, c)), math.nextafter(c, 0.0)
+        total += start_s - waited_s
+        slope += usd
     found = _reaches(room - total, slope)
     return min(found, above) if found >= 0 else min(nearest, (total, 0.0))[1]
 
 
-def _drops(waits: Sequence[PastWait]) -> list[tuple[float, PastWait]]:
-    """The c from which on each job would have started where it did, largest first."""
-    return sorted(((wait.wait_s / wait.usd, wait) for wait in waits if wait.usd), key=lambda drop: -drop[0])
+def _drops(waits: Iterable[PastWait]) -> list[tuple[float, float, float]]:
+    """For each job that waited for owned room: the c from which on it would have, its price and all of its wait.
+
+    The largest c first.
+    """
+    found = [(w.wait_s / w.usd, w.usd, w.wait_s + w.start_s) for w in waits if w.usd and w.wait_s > 0]
+    return sorted(found, reverse=True)
 
 
 def _reaches(room_s: float, slope: float) -> float:

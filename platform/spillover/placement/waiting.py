@@ -21,15 +21,12 @@ class Home(NamedTuple):
 
 def home_of(ask: Ask) -> Home | None:
     """The owned pool with the earliest expected start, the first one if none is in sight; None if none can run it."""
-    if not ask.baseline:
-        return None
-    first = ask.baseline[0]
-    home = Home(first, first.expected_start())
-    for fit in ask.baseline[1:]:
+    home, soonest = None, None
+    for fit in ask.baseline:
         start_at = fit.expected_start()
-        if start_at is not None and (home.start_at is None or start_at < home.start_at):
-            home = Home(fit, start_at)
-    return home
+        if home is None or (start_at is not None and (soonest is None or start_at < soonest)):
+            home, soonest = fit, start_at
+    return None if home is None else Home(home, soonest)
 
 
 def no_offer(job: QueuedJob, ask: Ask) -> str:

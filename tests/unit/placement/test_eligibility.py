@@ -51,6 +51,16 @@ def test_a_gang_too_large_names_the_nodes_at_most():
     assert not why(demand="2x{GPU:3}")
 
 
+@pytest.mark.parametrize(("make", "holds"), [(onprem, 1), (cloud, 2)])
+def test_a_head_that_works_counts_where_others_run_it(make, holds):
+    """An attached cluster of one node that is its head has no second one; a launched one's head is priced apart."""
+    pool = make(node_type("cpu4", most=1, resources=res(CPU=4)))
+    head = Node("n0", "10.0.0.1", "cpu4", res(CPU=4), is_head=True)
+    view = PoolView(pool, PoolStatus.UP, (head,))
+    fits = [n for n in (1, 2, 3) if not refusals(job(demand=f"{n}x{{CPU:4}}"), [view])]
+    assert max(fits) == holds
+
+
 def test_shape_matters_not_only_the_sum():
     """Eight GPUs on two nodes are no node with eight GPUs."""
     assert not why(demand="8x{GPU:1}")

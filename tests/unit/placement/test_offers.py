@@ -50,6 +50,15 @@ def test_what_is_merely_full_shows_what_new_nodes_cost():
     assert offer.start_delay_s is None
 
 
+def test_what_is_merely_full_counts_the_head_until_a_job_raises_it():
+    """Of two jobs of a kind on a pool that was down, the first pays for its head, and so the second would not."""
+    view = down(replace(TWO, head_price_usd_per_hour=1.0), {"spot4": 0, "tiny": 1})
+    jobs = [job(name, runtime_s=3600.0) for name in ("a", "b")]
+    spot = [d.offers[0] for d in decide(shot(jobs, view), NOW_OR_CLOUD, explain=("b",))]
+    assert [offer.out for offer in spot] == ["full now", "full now"]
+    assert [offer.cost_usd for offer in spot] == [pytest.approx(1.4 * 3645 / 3600), pytest.approx(0.4 * 3645 / 3600)]
+
+
 def test_what_is_ruled_out_shows_what_it_would_cost():
     """A team that may not burst, or a job for another market, sees what it is spared or denied."""
     wanted = {"demand": "1x{CPU:2}", "runtime_s": 3600.0}

@@ -143,6 +143,24 @@ def test_each_team_that_may_not_burst_hears_its_own_name():
     assert "team 'blue'" in texts["b"]
 
 
+def test_jobs_that_wait_for_one_pool_compare_with_what_each_may_rent():
+    """Two jobs alike but for their regions wait for the same pool, and each hears of the pool that it could rent."""
+    cheap, eu = cloud(name="cheap"), cloud(node_type("od4", Market.ON_DEMAND, 1.0), name="eu", region="eu")
+    own = replace(FULL, pool=replace(FULL.pool, region="eu"))
+    jobs = [job("a"), job("b", hints=Hints(regions=("eu",)))]
+    texts = {d.submission_id: d.sentence for d in decide(shot(jobs, own, down(cheap), down(eu)), PATIENT)}
+    assert "bursting to cheap would cost" in texts["a"]
+    assert "bursting to eu would cost" in texts["b"]
+
+
+def test_a_node_that_a_job_starts_on_an_owned_pool_is_waited_for():
+    """Behind jobs that take the last nodes of an owned pool, one new, the next one waits for the first to end."""
+    own = up(onprem(kind=PoolKind.LAUNCHED, startup_s=50.0), 1, new={"cpu4": 1})
+    jobs = [job(name, "1x{CPU:4}", runtime_s=run_s) for name, run_s in (("a", 500.0), ("b", 100.0), ("c", 60.0))]
+    found = decide(shot(jobs, own), NEVER)
+    assert [d.expected_start_at for d in found] == [NOW, NOW + 50, NOW + 150]
+
+
 def test_foreign_use_leaves_no_start_in_sight():
     """Nobody knows when foreign use ends, and nothing is made up."""
     found = one(up(onprem(), 1, usage=[use("n0", None, CPU=4)]))

@@ -1,5 +1,5 @@
 import pytest
-from placement_builders import NOW, cloud, down, job, node_type, onprem, res, shot, up, work
+from placement_builders import NOW, cloud, down, job, node_type, onprem, shot, up, work
 
 from spillover.domain.decision import Offer, Verdict
 from spillover.domain.pool import Market
@@ -84,6 +84,13 @@ def test_history_sets_how_much_a_dollar_buys():
     found = judge(policy, rate=2.0)
     assert found.until == NOW + 300
     assert found.sentence.startswith("waiting_budget bursts it as things stand at 13:51:40 UTC")
+
+
+def test_only_a_target_is_steered():
+    """A fixed c looks at no history, and keeps it."""
+    assert TARGET.learns
+    assert not FIXED.learns
+    assert FIXED.steer([PastWait(1.0, 9000.0)] * 20, ()) is FIXED
 
 
 def test_patience_without_end_is_said():

@@ -15,7 +15,7 @@ from importlib import import_module
 from inspect import getdoc
 from typing import Any, NamedTuple
 
-from .base import Context, Judgement, Policy, Steered
+from .base import Context, Judgement, Policy, Steered, learner
 
 __all__ = [
     "Context",
@@ -24,6 +24,7 @@ __all__ = [
     "PolicySetting",
     "Steered",
     "describe",
+    "learner",
     "make_policy",
     "policy_names",
     "policy_settings",

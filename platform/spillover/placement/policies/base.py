@@ -67,8 +67,13 @@ class Policy(Protocol):
 
 
 @runtime_checkable
-class Steered(Protocol):
-    """A policy that learns from how long jobs have waited. Before each pass it is asked for the policy to go by."""
+class Steered(Policy, Protocol):
+    """A policy that may learn from how long jobs have waited. Before each pass it is asked for the policy to go by."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether it does, as it is set."""
+        ...
 
     def steer(self, past: Sequence[PastWait], waiting: Sequence[PastWait]) -> Policy:
         """The policy for one pass. Pure: the same history and queue give the same policy.
@@ -76,3 +81,8 @@ class Steered(Protocol):
         `past` are the newest jobs that have started, `waiting` those that wait longest, with their wait so far.
         """
         ...
+
+
+def learner(policy: Policy) -> Steered | None:
+    """The policy if it learns: only then is history looked up."""
+    return policy if isinstance(policy, Steered) and policy.learns else None

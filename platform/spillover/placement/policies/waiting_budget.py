@@ -54,6 +54,11 @@ class WaitingBudget:
                 f"seconds_per_usd is {self.seconds_per_usd!r}; write a number above 0, or take the policy 'immediate'"
             )
 
+    @property
+    def learns(self) -> bool:
+        """Only a target is steered for."""
+        return self.target_mean_wait is not None
+
     def steer(self, past: Sequence[PastWait], waiting: Sequence[PastWait]) -> Policy:
         """With a target: the policy with the c that history calls for."""
         target_s = self.target_mean_wait
