@@ -184,12 +184,14 @@ class SqlJobs(SqlBase):
             return db.execute(query).scalar()
 
     def started_jobs(self, limit: int) -> list[StartedJob]:
-        did = and_(attempts.c.submission_id == jobs.c.submission_id, attempts.c.started_at == jobs.c.started_at)
-        query = select(*_ABOUT, jobs.c.started_at, attempts.c.committed_at.label("placed_at"), attempts.c.pool)
-        query = query.join(attempts, did).order_by(jobs.c.started_at.desc(), jobs.c.submission_id.desc()).limit(limit)
+        started = select(*_ABOUT, jobs.c.started_at).where(jobs.c.started_at.is_not(None))
+        # First so many jobs and then their attempts: the other way round, SQLite would go through all attempts
+        newest = started.order_by(jobs.c.started_at.desc(), jobs.c.submission_id.desc()).limit(limit).subquery()
+        did = and_(attempts.c.submission_id == newest.c.submission_id, attempts.c.started_at == newest.c.started_at)
+        query = select(newest, attempts.c.committed_at.label("placed_at"), attempts.c.pool).join(attempts, did)
+        query = query.order_by(newest.c.started_at, newest.c.submission_id)
         with self._read() as db:
-            rows = db.execute(query).all()
-        return [load_started(row) for row in reversed(rows)]
+            return [load_started(row) for row in db.execute(query)]
 
     def run_times(self, team: str, entrypoint: str, limit: int) -> list[float]:
         query = (

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ..domain.answers import Comparison
 from ..domain.money import NANOS, EntryKind
 from ..domain.past import PastJob
 from ..domain.pool import Pool, PoolKind, PoolRole
 from ..placement.policies import Policy, make_policy
 from .replay import cloud_only, replay
-from .report import Row, compare, row
+from .report import compare, row
 from .trace import JobRun, Replay, TraceJob
 
 HAPPENED, REPLAYED = "what happened", "the same policy, replayed"
@@ -34,7 +35,7 @@ def counterfactuals(
     *,
     default_runtime_s: float = 3600.0,
     with_policy: bool = False,
-) -> tuple[Row, ...]:
+) -> tuple[Comparison, ...]:
     """What happened, then "never burst" and "always cloud", each through the placement code that runs live.
 
     `spent` is what ports.Store.spend(["pool", "kind"]) says of the jobs' time, `may_burst` whether a team's work may.
@@ -59,7 +60,7 @@ def counterfactuals(
     return happened(jobs, pools, spent), *compare(ways)
 
 
-def happened(jobs: Sequence[PastJob], pools: Sequence[Pool], spent: Sequence[Mapping[str, Any]]) -> Row:
+def happened(jobs: Sequence[PastJob], pools: Sequence[Pool], spent: Sequence[Mapping[str, Any]]) -> Comparison:
     """What really happened, in the figures of a replay.
 
     As there, owned pools are paid for with all of their nodes from the first submit to the last end. What the ledger

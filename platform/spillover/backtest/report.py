@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
+from ..domain.answers import Comparison
 from .trace import JobRun, Replay, makespan_s
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the comparison. Waits and JCTs are means over the jobs that ran, in seconds."""
-
-    label: str
-    jobs: int
-    burst_jobs: int
-    unplaced: int
-    baseline_usd: float
-    cloud_usd: float
-    total_usd: float
-    mean_wait_s: float
-    max_wait_s: float
-    mean_jct_s: float
-    makespan_s: float
-
-
-def row(label: str, runs: Sequence[JobRun], baseline_usd: float, cloud_usd: float, *, unplaced: int = 0) -> Row:
+def row(label: str, runs: Sequence[JobRun], baseline_usd: float, cloud_usd: float, *, unplaced: int = 0) -> Comparison:
     """The figures of one way; for what really happened, with runs and spend taken from the ledger."""
     waits = [run.wait_s for run in runs] or [0.0]
-    return Row(
+    return Comparison(
         label=label,
         jobs=len(runs),
         burst_jobs=sum(run.burst for run in runs),
@@ -44,7 +27,7 @@ def row(label: str, runs: Sequence[JobRun], baseline_usd: float, cloud_usd: floa
     )
 
 
-def compare(replays: Mapping[str, Replay]) -> tuple[Row, ...]:
+def compare(replays: Mapping[str, Replay]) -> tuple[Comparison, ...]:
     """One row for each replay, in the order given."""
     return tuple(
         row(label, r.runs, r.baseline_usd, r.cloud_usd, unplaced=len(r.unplaced)) for label, r in replays.items()

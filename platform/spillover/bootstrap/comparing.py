@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,11 +15,10 @@ from ..domain.past import PastJob
 def make_compare(core: Core) -> Compare:
     """Replays through the placement code that runs live, on the pools and under the policy of the settings."""
 
-    def played(jobs: Sequence[PastJob], spent: Sequence[Mapping[str, Any]]) -> list[Comparison]:
+    def played(jobs: Sequence[PastJob], spent: Sequence[Mapping[str, Any]]) -> Sequence[Comparison]:
         pools = [runtime.pool for runtime in core.pools.values()]
         expected_s = core.settings.default_runtime_s
         may_burst = core.settings.team_may_burst
-        rows = counterfactuals(jobs, pools, core.policy, spent, may_burst, default_runtime_s=expected_s)
-        return [Comparison(**dataclasses.asdict(row)) for row in rows]
+        return counterfactuals(jobs, pools, core.policy, spent, may_burst, default_runtime_s=expected_s)
 
     return Compare(played, MOST_JOBS)

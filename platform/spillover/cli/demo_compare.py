@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..backtest.counterfactual import counterfactuals
-from ..backtest.report import Row
 from ..control.core import Core
+from ..domain.answers import Comparison
 
 
-def comparison(core: Core) -> tuple[Row, ...]:
+def comparison(core: Core) -> tuple[Comparison, ...]:
     """One row a way, of all jobs that ran, from what the store and its ledger say."""
     return counterfactuals(
         core.store.past_jobs().jobs,

@@ -9,8 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ..backtest.counterfactual import ALWAYS
-from ..backtest.report import Row
-from ..domain.answers import Bill
+from ..domain.answers import Bill, Comparison
 from .cost_tables import unplaced, ways_table
 from .demo_look import JobLine
 from .demo_panels import loss
@@ -37,7 +36,7 @@ def summary(jobs: Sequence[JobLine], cost: Bill) -> RenderableType:
     return Group(_title("What happened"), table, Text(f"{PRICES_SAY}.", style="dim"))
 
 
-def comparison_table(rows: Sequence[Row]) -> RenderableType:
+def comparison_table(rows: Sequence[Comparison]) -> RenderableType:
     """The ways, one below the other, and what to know before they are compared."""
     ways = [asdict(row) for row in rows]
     return Group(ways_table(ways), Text("\n".join([*_caveats(), *unplaced(ways)]), style="dim"))

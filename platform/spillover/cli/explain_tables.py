@@ -71,7 +71,7 @@ def offers_table(offers: Sequence[Row], now: float) -> RenderableType:  # noqa: 
         "NOTE",
         drop=("$/HOUR", "MARKET", "RUNS", "STARTS IN"),
     )
-    for offer in sorted(offers, key=lambda o: (not o.get("chosen"), bool(o.get("out")), float(o.get("cost_usd") or 0))):
+    for offer in sorted(offers, key=_rank):
         table.add(
             "✔" if offer.get("chosen") else "",
             *(plain(offer.get(k)) for k in ("pool", "node_type", "market", "nodes")),
@@ -83,6 +83,11 @@ def offers_table(offers: Sequence[Row], now: float) -> RenderableType:  # noqa: 
             style="bold green" if offer.get("chosen") else "dim" if offer.get("out") else "",
         )
     return table
+
+
+def _rank(offer: Row) -> tuple[bool, bool, bool, float]:
+    cost_usd = offer.get("cost_usd")
+    return not offer.get("chosen"), bool(offer.get("out")), cost_usd is None, float(cost_usd or 0.0)
 
 
 def decisions_table(decisions: Sequence[Row], now: float) -> RenderableType:

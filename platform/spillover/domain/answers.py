@@ -236,7 +236,7 @@ class CostRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One way in which the same jobs could have gone, or did go. Waits and JCTs are means over the jobs that ran."""
+    """One way in which the same jobs could have gone, or did go. Means are over the jobs that ran."""
 
     label: str
     jobs: int

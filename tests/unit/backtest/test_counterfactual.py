@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from spillover.backtest.counterfactual import ALWAYS, HAPPENED, NEVER, REPLAYED, counterfactuals
-from spillover.backtest.report import Row
+from spillover.domain.answers import Comparison
 from spillover.domain.job import Hints
 from spillover.domain.past import PastJob
 from spillover.domain.pool import Market, NodeType, Pool, PoolKind, PoolRole
@@ -50,7 +50,7 @@ SPENT = [
 ]
 
 
-def rows(jobs: list[PastJob] = JOBS, pools: tuple[Pool, ...] = (ONPREM, CLOUD), **options: bool) -> dict[str, Row]:
+def rows(jobs: list[PastJob] = JOBS, pools: tuple[Pool, ...] = (ONPREM, CLOUD), **options: bool) -> dict[str, Comparison]:
     found = counterfactuals(jobs, pools, POLICY, SPENT, lambda team: team != "speech", **options)
     return {row.label: row for row in found}
 

@@ -116,7 +116,6 @@ def _until_known(job: QueuedJob, context: Context, target_s: float) -> Judgement
     return Judgement(burst=False, reason=Reason.WAITS_BASELINE, sentence=text, until=until)
 
 
-@lru_cache(maxsize=65536)
 def _buys(price_usd: float, patience_s: float) -> str:
     return f"its on-demand price of {usd(price_usd)} buys {span(patience_s)} of waiting"
 
