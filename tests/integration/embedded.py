@@ -8,6 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,11 +21,16 @@ from spillover.node.local_layout import PORTS, PORTS_PER_CLUSTER, Layout
 
 TEMPLATE = Path(__file__).parents[2] / "clusters" / "embedded.yaml"
 
+# Handed out lately, and perhaps not listened on yet: the clusters of one test must not get the same.
+_given: deque[int] = deque(maxlen=15)
+
 
 def free_port_base() -> int:
     """The first of 400 ports that are free now, below the range that the kernel hands out."""
-    for base in random.sample(range(20000, 32300, PORTS_PER_CLUSTER), 30):
-        if all(_is_free(base + offset) for offset in {*PORTS.values(), 100, 200, 300}):
+    bases = range(20000, 32300, PORTS_PER_CLUSTER)
+    for base in random.sample(bases, len(bases)):
+        if base not in _given and all(_is_free(base + offset) for offset in {*PORTS.values(), 100, 200, 300}):
+            _given.append(base)
             return base
     raise RuntimeError("no 400 free ports between 20000 and 32700")
 
