@@ -19,7 +19,10 @@ _STEP = re.compile(r"step (\d+)/(\d+)\s+loss ([\d.]+)")
 _FIRST = re.compile(r"validation loss ([\d.]+)")
 _DONE = re.compile(r"done: validation loss ([\d.]+) -> ([\d.]+)")
 # Lines of history that say nothing new to somebody who watches.
-_DULL = re.compile(r"submitted,|token made|the administrator's first token|handed to pool|starting on pool|lease renewed|asked to stop")
+_DULL = re.compile(
+    r"submitted,|token made|the administrator's first token|"
+    r"handed to pool|starting on pool|lease renewed|asked to stop"
+)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from .api import post
 from .options import Address, AsJson
 from .output import failures, show
 
-_SAID = ("runtime", "priority", "team", "pools", "regions", "markets", "needs")
-
 
 def _text(flag: str, metavar: str, text: str) -> Any:
     return typer.Option(flag, metavar=metavar, show_default=False, help=text)
@@ -43,13 +41,19 @@ def quote(
 ) -> None:
     """Show every way to run a job with its price and start, and what would be decided. Nothing is started."""
     with failures():
-        given = locals()
-        said = {f"spillover/{name}": given[name] for name in _SAID if given[name] is not None}
-        if workers is not None:
-            said["spillover/workers"] = workers
+        said = {
+            "spillover/workers": workers,
+            "spillover/runtime": runtime,
+            "spillover/priority": priority,
+            "spillover/team": team,
+            "spillover/pools": pools,
+            "spillover/regions": regions,
+            "spillover/markets": markets,
+            "spillover/needs": needs,
+        }
         body = {
             "entrypoint": entrypoint,
-            "metadata": {**_read_metadata(metadata_json), **said},
+            "metadata": _read_metadata(metadata_json) | {key: text for key, text in said.items() if text is not None},
             "entrypoint_num_cpus": num_cpus,
             "entrypoint_num_gpus": num_gpus,
         }
