@@ -17,7 +17,8 @@ SpilloverError
 ├── PoolError             a pool did not do what was asked of it
 │   ├── PoolUnreachable   no answer: nothing is known about what runs there
 │   ├── PoolRefused       it answered no: trying the same again will not help
-│   └── LauncherError     Ray's launcher could not raise, fold or list a launched pool
+│   ├── LauncherError     Ray's launcher could not raise, fold or list a launched pool
+│   └── ProviderError     who rents the machines out did not answer, or said no
 └── StaleClaim            a row was claimed by somebody else meanwhile: the write changed nothing
 """
 
@@ -127,6 +128,10 @@ class PoolRefused(PoolError):
 
 class LauncherError(PoolError):
     """Ray's launcher could not raise, fold or list a pool. The text has its reason and where its log is."""
+
+
+class ProviderError(PoolError):
+    """Who rents out a pool's machines did not answer, or said no. The text names the call and the provider's reason."""
 
 
 class StaleClaim(SpilloverError):

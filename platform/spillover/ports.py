@@ -14,7 +14,7 @@ from .domain.job import Attempt, Job, JobStatus, SubmitRequest
 from .domain.money import LedgerEntry, PaidNode
 from .domain.past import PastJobs, StartedJob
 from .domain.pool import Observation, PoolState
-from .domain.provider import ProviderNode, Raised
+from .domain.provider import Lease, Machine, ProviderNode, Raised
 from .domain.resources import Demand
 
 T = TypeVar("T")
@@ -102,8 +102,11 @@ class Cluster(Protocol):
 class Launcher(Protocol):
     """Raises and folds the cluster of one launched pool."""
 
-    async def raise_cluster(self, max_workers: int, *, no_restart: bool) -> Raised:
-        """Bring the cluster up with at most this many workers. Raises LauncherError."""
+    async def raise_cluster(self, lease: Lease, *, no_restart: bool) -> Raised:
+        """Bring the cluster up under this lease, whose cap and tags are in every call that makes a node.
+
+        Raises LauncherError.
+        """
         ...
 
     async def fold(self) -> Sequence[ProviderNode]:
@@ -112,6 +115,32 @@ class Launcher(Protocol):
 
     async def nodes(self) -> Sequence[ProviderNode]:
         """What the provider has now."""
+        ...
+
+
+class Provider(Protocol):
+    """Who rents out the machines of a launched pool, asked directly. Every call raises ProviderError."""
+
+    async def machines(self) -> Sequence[Machine]:
+        """All machines with our installation's tag in the pool's account and region, of other pools and leases too.
+
+        Those that have ended are among them as long as the provider shows them.
+        """
+        ...
+
+    async def end(self, ids: Sequence[str]) -> None:
+        """Ask for machines to be ended. That one has ended already counts as done.
+
+        Raises ProviderError that names those that were refused, after all have been asked for.
+        """
+        ...
+
+    async def renew(self, ids: Sequence[str], expires_at: float) -> None:
+        """Write a lease's new end (Unix seconds) on machines, where their watchdogs read it."""
+        ...
+
+    async def usable_until(self) -> float | None:
+        """Until when our credentials hold (Unix seconds); None if they do not end, or renew themselves."""
         ...
 
 
@@ -316,6 +345,14 @@ class Store(Protocol):
     # money
     def open_nodes(self) -> list[PaidNode]:
         """Nodes that cost money now."""
+        ...
+
+    def known_nodes(self, pool: str, ids: Sequence[str]) -> set[str]:
+        """Those of these nodes of a pool that have a meter, running or not."""
+        ...
+
+    def node_entries(self, pool: str, node_id: str, since: float) -> list[LedgerEntry]:
+        """What was booked on one node from `since` on (Unix seconds)."""
         ...
 
     def node_cost_nanos(self, since: date | None = None, until: date | None = None) -> int:

@@ -59,7 +59,7 @@ class RayLauncher:
         return _read(action, config, log, process.returncode, out)
 
 
-def write_config(template: Mapping[str, Any], path: Path, *, max_workers: int) -> None:
+def write_config(template: Mapping[str, Any], path: Path, *, max_workers: int, lease_id: str = "") -> None:
     """Write the cluster YAML with a lease's cap: no node type may go above it, and none must start more."""
     config = deepcopy(dict(template))
     config["max_workers"] = max_workers
@@ -67,7 +67,16 @@ def write_config(template: Mapping[str, Any], path: Path, *, max_workers: int) -
         if name != config.get("head_node_type"):
             node_type["max_workers"] = min(node_type.get("max_workers", max_workers), max_workers)
             node_type["min_workers"] = min(node_type.get("min_workers", 0), max_workers)
-    _replace(path, yaml.safe_dump(config, sort_keys=False, width=1000))
+    _replace(path, _header(lease_id) + yaml.safe_dump(config, sort_keys=False, width=1000))
+
+
+def is_for_lease(path: Path, lease_id: str) -> bool:
+    """Whether the cluster YAML was written for this lease."""
+    return path.exists() and path.read_text().startswith(_header(lease_id))
+
+
+def _header(lease_id: str) -> str:
+    return f"# lease {lease_id}\n"
 
 
 def _replace(path: Path, text: str) -> None:

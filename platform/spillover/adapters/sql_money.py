@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, or_, select
 
-from ..domain.money import LedgerEntry, PaidNode, cost_nanos, day_of, midnight
+from ..domain.money import EntryKind, LedgerEntry, PaidNode, cost_nanos, day_of, midnight
 from ..domain.past import PastJob, PastJobs
 from . import codec
 from .sql_base import SqlBase
@@ -21,6 +21,16 @@ class SqlMoney(SqlBase):
     def open_nodes(self) -> list[PaidNode]:
         with self._read() as db:
             return [PaidNode(**row._mapping) for row in db.execute(select(nodes).where(nodes.c.gone_at.is_(None)))]  # noqa: SLF001
+
+    def known_nodes(self, pool: str, ids: Sequence[str]) -> set[str]:
+        here = select(nodes.c.node_id).where(nodes.c.pool == pool, nodes.c.node_id.in_(ids))
+        with self._read() as db:
+            return {row.node_id for row in db.execute(here)}
+
+    def node_entries(self, pool: str, node_id: str, since: float) -> list[LedgerEntry]:
+        booked = select(ledger).where(ledger.c.pool == pool, ledger.c.node_id == node_id, ledger.c.start >= since)
+        with self._read() as db:
+            return [_entry(row) for row in db.execute(booked.order_by(ledger.c.seq))]
 
     def node_cost_nanos(self, since: date | None = None, until: date | None = None) -> int:
         meters = select(nodes.c.price_usd_per_hour, nodes.c.since, nodes.c.metered_until)
@@ -113,6 +123,11 @@ def _past_job(row: Row[Any]) -> PastJob:
 
 def _entry_row(entry: LedgerEntry) -> dict[str, Any]:
     return {**_columns(entry), "kind": entry.kind.value, "day": day_of(entry.start).isoformat()}
+
+
+def _entry(row: Row[Any]) -> LedgerEntry:
+    data = {name: getattr(row, name) for name in LedgerEntry.__dataclass_fields__}
+    return LedgerEntry(**{**data, "kind": EntryKind(data["kind"])})
 
 
 def _columns(value: PaidNode | LedgerEntry) -> dict[str, Any]:

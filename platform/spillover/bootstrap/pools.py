@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..adapters.launched_pool import LaunchedPool, file_token, local_layout, read_cluster
 from ..adapters.ray_cluster import RayCluster
@@ -12,6 +14,7 @@ from ..adapters.sql_store import SqlStore
 from ..config import AnyPool, pool_token
 from ..config import LaunchedPool as LaunchedSettings
 from ..control.core import PoolRuntime
+from ..ports import Provider
 from .settings import make_pool
 
 
@@ -26,8 +29,25 @@ def make_runtime(name: str, raw: AnyPool, store: SqlStore, installation: str, fo
         return state.address if state else None
 
     cluster = RayCluster(RayHttp(name, address, token), installation)
-    launcher = LaunchedPool(name, raw.cluster, folder) if isinstance(raw, LaunchedSettings) else None
-    return PoolRuntime(pool, cluster, launcher)
+    if not isinstance(raw, LaunchedSettings):
+        return PoolRuntime(pool, cluster)
+    provider = make_provider(read_cluster(raw.cluster), installation)
+    if provider is None:
+        return PoolRuntime(pool, cluster, LaunchedPool(name, raw.cluster, folder))
+    from ..adapters.aws_dress import dress
+
+    dressed = partial(dress, installation=installation)
+    return PoolRuntime(pool, cluster, LaunchedPool(name, raw.cluster, folder, dressed, provider), provider)
+
+
+def make_provider(cluster: Mapping[str, Any], installation: str) -> Provider | None:
+    """Who rents out the machines of a cluster YAML, if we can ask it directly."""
+    section = cluster.get("provider", {})
+    if section.get("type") != "aws":
+        return None
+    from ..adapters.aws_machines import AwsMachines
+
+    return AwsMachines(section, installation)
 
 
 def _token_source(raw: AnyPool) -> Callable[[], str | None]:

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..adapters.clock import RealClock
@@ -17,8 +18,9 @@ from ..adapters.sql_store import SqlStore
 from ..adapters.state_folder import remove_cut_uploads, sole_owner, write_server_file
 from ..config import Settings
 from ..control.assembly import Control, assemble
-from ..control.core import Core
+from ..control.core import Core, PoolRuntime
 from ..domain.access import Caller, Role
+from ..domain.provider import Listing
 from ..domain.questions import TokenRequest
 from ..gateway.app import build_app
 from ..gateway.greeting import greeting
@@ -75,7 +77,7 @@ async def platform(
             for name, raw in settings.pools.items()
         }
         core = Core(store, clock, control_settings(settings), policy, pools, state_dir)
-        metering = Metering(store, core.db, {name: runtime.launcher for name, runtime in pools.items()})
+        metering = make_metering(core)
         control = assemble(core, Sealer.from_file(state_dir / "links.key").key, metering.run, make_compare(core))
         services = Services(control.service, control.insight, control.operators, control.tokens)
         token_file = admit_admin(store, clock, settings)
@@ -99,6 +101,17 @@ async def platform(
                 await runtime.cluster.close()  # type: ignore[attr-defined]  # ours
             await control.close()
             store.close()
+
+
+def make_metering(core: Core) -> Metering:
+    """The meters: rented machines by what their provider says, other nodes by what their cluster shows."""
+    launchers = {name: runtime.launcher for name, runtime in core.pools.items()}
+    rented = {name: partial(_listed, runtime) for name, runtime in core.pools.items() if runtime.provider}
+    return Metering(core.store, core.db, launchers, rented)
+
+
+def _listed(runtime: PoolRuntime) -> Listing | None:
+    return runtime.listed
 
 
 async def fold_all(control: Control, say: Say) -> None:

@@ -12,6 +12,10 @@ from ..errors import SettingsError
 from ..placement.policies import Policy, make_policy
 
 
+_SETTLE_S = 30.0
+"""What a cloud's lists may lag behind what it does; embedded pools ask nobody and do not wait."""
+
+
 def make_pool(name: str, raw: AnyPool) -> Pool:
     """The domain's pool from the settings'."""
     return Pool(
@@ -37,6 +41,7 @@ def make_pool(name: str, raw: AnyPool) -> Pool:
         idle_timeout_s=raw.idle_timeout_s,
         lease_s=raw.lease_s,
         unreachable_after_s=raw.unreachable_after_s,
+        settle_s=_SETTLE_S if isinstance(raw, LaunchedSettings) else 0.0,
         address=None if isinstance(raw, LaunchedSettings) else raw.address,
         cluster_yaml=str(raw.cluster) if isinstance(raw, LaunchedSettings) else None,
         dashboard_port=_dashboard_port(raw),

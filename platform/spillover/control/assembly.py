@@ -17,6 +17,7 @@ from .job_views import JobViews
 from .links import Links
 from .logs import LogFiles, LogRelay
 from .loop import Book, ControlLoop
+from .machines import MachineWatch
 from .operators import Operators
 from .overuse import Overuse
 from .packages import Packages
@@ -63,7 +64,7 @@ def assemble(core: Core, link_key: bytes, book: Book, compare: Compare) -> Contr
         insight=Insight(core, finder, views, PoolViews(core, passes), explaining, Bills(core, compare)),
         operators=Operators(core),
         tokens=Tokens(core),
-        loop=ControlLoop(core, passes, attempts, pools, packages, overuse, book),
+        loop=ControlLoop(core, passes, attempts, pools, MachineWatch(core), packages, overuse, book),
         pools=pools,
         relay=relay,
     )

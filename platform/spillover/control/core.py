@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..domain.pool import Observation, Pool
+from ..domain.provider import Listing, Stray
 from ..domain.resources import Demand
 from ..placement.policies import Policy
-from ..ports import Clock, Cluster, Event, Launcher, Store
+from ..ports import Clock, Cluster, Event, Launcher, Provider, Store
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class ControlSettings:
     max_attempts: int = 5
     tick_s: float = 1.0
     observe_s: float = 2.0
+    list_s: float = 5.0
     metering_s: float = 10.0
     claim_s: float = 60.0
     fence_s: float = 60.0
@@ -46,13 +48,21 @@ class ControlSettings:
 
 @dataclass
 class PoolRuntime:
-    """A pool with what reaches it, and the last look at it."""
+    """A pool with what reaches it, and the last look at it.
+
+    `provider` rents out its machines, if we can ask it directly; `listed` is what it answered last, `strays` what of
+    that should not be there.
+    """
 
     pool: Pool
     cluster: Cluster
     launcher: Launcher | None = None
+    provider: Provider | None = None
     seen: Observation | None = None
     seen_error: str = ""
+    listed: Listing | None = None
+    listed_error: str = ""
+    strays: tuple[Stray, ...] = ()
 
 
 @dataclass

@@ -11,6 +11,7 @@ from ..domain.decision import Verdict
 from ..placement.snapshot import Snapshot
 from .attempts import Attempts
 from .core import Core
+from .machines import MachineWatch
 from .overuse import Overuse
 from .packages import Packages
 from .passes import Passes
@@ -34,6 +35,7 @@ class ControlLoop:
         passes: Passes,
         attempts: Attempts,
         pools: Pools,
+        machines: MachineWatch,
         packages: Packages,
         overuse: Overuse,
         book: Book,
@@ -45,7 +47,8 @@ class ControlLoop:
         self._overuse = overuse
         self._jobs = WorkQueue(attempts.step, core.clock, limit=16)
         self._pools = WorkQueue(pools.step, core.clock, limit=len(core.pools) or 1)
-        self._due = {"pools": 0.0, "meter": 0.0, "collect": 0.0}
+        self._machines = WorkQueue(machines.step, core.clock, limit=len(core.pools) or 1)
+        self._due = {"pools": 0.0, "machines": 0.0, "meter": 0.0, "collect": 0.0}
         self._live: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -57,6 +60,7 @@ class ControlLoop:
         finally:
             await self._jobs.close()
             await self._pools.close()
+            await self._machines.close()
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -81,6 +85,10 @@ class ControlLoop:
         if self._is_due("pools", self._core.settings.observe_s):
             for name in self._core.pools:
                 self._pools.add(name)
+        if self._is_due("machines", self._core.settings.list_s):
+            for name, runtime in self._core.pools.items():
+                if runtime.provider is not None:
+                    self._machines.add(name)
         for decision in await self._passes.run():
             if decision.verdict is Verdict.TAKE and decision.pool:
                 self._pools.add(decision.pool)
@@ -111,6 +119,7 @@ class ControlLoop:
         """Wait until no step is in progress. For tests and for a graceful end."""
         await self._jobs.idle()
         await self._pools.idle()
+        await self._machines.idle()
 
     async def meter_now(self) -> None:
         """Book all spend up to now."""

@@ -45,7 +45,10 @@ class NodeType:
 
 @dataclass(frozen=True)
 class Pool:
-    """What the settings say about a pool."""
+    """What the settings say about a pool.
+
+    `settle_s`: how long its provider's lists may lag behind what it does.
+    """
 
     name: str
     kind: PoolKind
@@ -59,6 +62,7 @@ class Pool:
     idle_timeout_s: float = 300.0
     lease_s: float = 3600.0
     unreachable_after_s: float = 60.0
+    settle_s: float = 0.0
     address: str | None = None
     cluster_yaml: str | None = None
     dashboard_port: int = 8265

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..domain.job import JobStatus
 from ..domain.money import PaidNode
 from ..domain.pool import PoolKind, PoolState, PoolStatus
+from ..domain.provider import Listing
 from ..errors import PoolError
 from ..placement.snapshot import PoolView, Snapshot
 from ..ports import Db, Launcher, Store
 from .catching_up import as_held, catch_up
 from .meter import ENDED, Account, meter, new_nodes, vanished
+from .rented import by_machine, ends, fresh, shown
+from .reversal import reversals
 
 log = logging.getLogger(__name__)
 
 _ASK_PROVIDER_S = 10.0
 
 Accounts = Mapping[str, Account]
+Listings = Mapping[str, Callable[[], Listing | None]]
+"""What each rented pool's provider listed last; None if it has not answered since the start."""
 
 
 class Metering:
     """Books spend from snapshots."""
 
-    def __init__(self, store: Store, db: Db, launchers: Mapping[str, Launcher | None]) -> None:
+    def __init__(
+        self, store: Store, db: Db, launchers: Mapping[str, Launcher | None], listings: Listings | None = None
+    ) -> None:
         self._store = store
         self._db = db
         self._launchers = launchers
+        self._listings = listings or {}
         self._asked: dict[str, float] = {}
         self._before: dict[str, tuple[PoolView, Accounts]] = {}
         self._looked: set[str] = set()
@@ -46,6 +54,9 @@ class Metering:
         active = [JobStatus.STARTING, JobStatus.RUNNING, JobStatus.UNREACHABLE]
         accounts = {j.submission_id: Account(j.team, j.user) for j in await db(store.jobs, active)}
         for view in snapshot.pools:
+            if view.pool.name in self._listings:
+                await self._run_rented(view, known, accounts, snapshot.at)
+                continue
             state = states.get(view.pool.name) or PoolState(view.pool.name)
             nodes = [n for n in known if n.pool == view.pool.name]
             new = new_nodes(view, state, nodes, snapshot.at)
@@ -54,6 +65,36 @@ class Metering:
             else:
                 nodes = await self._mark_gone(view, state, [*nodes, *new], snapshot.at)
                 await self._book(view, nodes, accounts, snapshot.at)
+
+    async def _run_rented(
+        self, view: PoolView, known: Sequence[PaidNode], accounts: Accounts, now: float
+    ) -> None:
+        """A pool whose machines are known from their provider: it says when each began and ended to cost money."""
+        listing, name = self._listings[view.pool.name](), view.pool.name
+        if listing is None:
+            return
+        ids = [machine.id for machine in listing.of(name)]
+        metered = await self._db(self._store.known_nodes, name, ids)
+        nodes = [*(n for n in known if n.pool == name), *fresh(view.pool, listing, metered)]
+        view = by_machine(view, listing)
+        if nodes and self._must_wait(view):
+            await self._db(self._store.record_spend, [n for n in nodes if n.node_id not in metered], [])
+            return
+        over = ends(nodes, listing, now)
+        late = [n for n in nodes if over.get(n.node_id, now) < n.metered_until]
+        for node in late:
+            await self._take_back(node, over[node.node_id])
+        on_time = [replace(n, gone_at=over.get(n.node_id)) for n in nodes if n not in late]
+        silent = [n for n in on_time if n.gone_at is not None and n not in shown(on_time, listing)]
+        await self._db(self._store.record_spend, silent, [])
+        await self._book(view, shown(on_time, listing), accounts, now)
+
+    async def _take_back(self, node: PaidNode, ended_at: float) -> None:
+        """The provider tells late that a node has ended: what was booked since is booked back."""
+        entries = await self._db(self._store.node_entries, node.pool, node.node_id, node.since)
+        back = reversals(entries, node.price_usd_per_hour, ended_at)
+        ended = replace(node, metered_until=ended_at, gone_at=ended_at)
+        await self._db(self._store.record_spend, [ended], back)
 
     def _must_wait(self, view: PoolView) -> bool:
         """Whether a pool has not been looked at since the start.

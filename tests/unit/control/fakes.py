@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spillover.domain.job import SubmitRequest
 from spillover.domain.pool import Node, Observation, Usage
-from spillover.domain.provider import ProviderNode, Raised
+from spillover.domain.provider import Lease, ProviderNode, Raised
 from spillover.domain.resources import Resources
 from spillover.errors import LauncherError, PoolRefused, PoolUnreachable
 from spillover.ports import ClusterJob, ClusterVersion
@@ -245,11 +245,13 @@ class FakeLauncher:
         self.left: list[ProviderNode] = []
         self.alive = False
         self.raises: list[tuple[int, bool]] = []
+        self.leases: list[Lease] = []
         self.folds = 0
         self.when_called: Callable[[], None] | None = None
 
-    async def raise_cluster(self, max_workers: int, *, no_restart: bool) -> Raised:
-        self.raises.append((max_workers, no_restart))
+    async def raise_cluster(self, lease: Lease, *, no_restart: bool) -> Raised:
+        self.raises.append((lease.max_nodes, no_restart))
+        self.leases.append(lease)
         if self.when_called:
             self.when_called()
         if self.fail_raise:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fake_cloud import CloudLauncher, FakeCloud
 from fakes import Audit, FakeCluster, FakeLauncher, ManualClock
 from sqlalchemy import event
 
 from spillover.adapters.seal import Sealer
 from spillover.adapters.sql_base import open_engine, sqlite_url
 from spillover.adapters.sql_store import SqlStore
+from spillover.bootstrap.serving import make_metering
 from spillover.control.assembly import Control, assemble
 from spillover.control.bills import Compare
 from spillover.control.core import ControlSettings, Core, PoolRuntime
@@ -25,7 +27,6 @@ from spillover.domain.money import NANOS
 from spillover.domain.past import PastJob
 from spillover.domain.pool import Market, Node, NodeType, Pool, PoolKind, PoolRole, PoolState
 from spillover.domain.resources import Demand, Resources, parse_bundles
-from spillover.ledger.metering import Metering
 from spillover.placement.policies import Policy, make_policy
 
 ALICE = Caller("alice", "search")
@@ -56,6 +57,11 @@ def burst(name: str = "cloud", **changes: Any) -> Pool:
     return make_pool(name, role=PoolRole.BURST, **{"node_types": (node_type,), **changes})
 
 
+def rented(name: str = "cloud", **changes: Any) -> Pool:
+    """A rented pool whose provider can be asked for its machines."""
+    return burst(name, **{"settle_s": 30.0, **changes})
+
+
 def nodes_of(pool: Pool) -> list[Node]:
     """A head without CPU and every worker that the pool may have."""
     head = Node(f"{pool.name}-head", "127.0.0.9", "head", Resources({"memory": 1e9}), is_head=True)
@@ -79,6 +85,7 @@ class World:
     audit: Audit
     clusters: dict[str, FakeCluster]
     launchers: dict[str, FakeLauncher]
+    clouds: dict[str, FakeCloud]
     wrap_store: Callable[[SqlStore], Any] = lambda store: store
     control: Control = field(init=False)
     store: SqlStore = field(init=False)
@@ -87,12 +94,15 @@ class World:
         """A Spillover starts on what the last one left."""
         self.store = open_fast(self.folder)
         self.store.release_all()
-        runtimes = {p.name: PoolRuntime(p, self.clusters[p.name], self.launchers.get(p.name)) for p in self.pools}
+        runtimes = {
+            p.name: PoolRuntime(p, self.clusters[p.name], self.launchers.get(p.name), self.clouds.get(p.name))
+            for p in self.pools
+        }
         wrapped = self.wrap_store(self.store)
         core = InlineCore(
             wrapped, self.clock, self.settings, self.policy, runtimes, self.folder, "http://127.0.0.1:7265"
         )
-        metering = Metering(wrapped, core.db, {name: runtime.launcher for name, runtime in runtimes.items()})
+        metering = make_metering(core)
         self.control = assemble(core, LINK_KEY, metering.run, Compare(no_replay, 100))
 
     async def die(self) -> None:
@@ -100,6 +110,7 @@ class World:
         loop = self.control.loop
         await loop._jobs.close()
         await loop._pools.close()
+        await loop._machines.close()
         await self.control.close()
         self.store.close()
 
@@ -194,6 +205,7 @@ def make_world(
     audit = Audit(clock)
     pools = pools or (make_pool(),)
     launched = [p for p in pools if p.kind is PoolKind.LAUNCHED]
+    clouds = {p.name: FakeCloud(clock) for p in launched if p.settle_s}
     clusters = {p.name: FakeCluster(p.name, clock, audit, nodes_of(p), up=p not in launched) for p in pools}
     all_settings = {
         "default_demand": Demand(parse_bundles("1x{CPU:1}")),
@@ -208,7 +220,11 @@ def make_world(
         clock=clock,
         audit=audit,
         clusters=clusters,
-        launchers={p.name: FakeLauncher(clusters[p.name]) for p in launched},
+        launchers={
+            p.name: CloudLauncher(clusters[p.name], clouds[p.name]) if p.name in clouds else FakeLauncher(clusters[p.name])
+            for p in launched
+        },
+        clouds=clouds,
         **({"wrap_store": wrap_store} if wrap_store else {}),
     )
 
