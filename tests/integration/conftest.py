@@ -1,5 +1,6 @@
 """Fixtures that several modules share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Ray writes tokens and settings into HOME, and its clients read addresses from the environment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        # Ray keeps SSH connections open in /tmp by user, cluster and address: test beds share none with each other
+        patch.setenv("LOGNAME", f"tests-{os.getpid()}")
         for name in ("RAY_ADDRESS", "RAY_API_SERVER_ADDRESS", "RAY_JOB_HEADERS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN"):
             patch.delenv(name, raising=False)
         yield

@@ -7,13 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..adapters.aws_dress import dress
+from ..adapters.aws_machines import AwsMachines
 from ..adapters.launched_pool import LaunchedPool, file_token, local_layout, read_cluster
 from ..adapters.ray_cluster import RayCluster
 from ..adapters.ray_http import RayHttp
 from ..adapters.sql_store import SqlStore
+from ..adapters.ssh_plan import SshPlan, is_named_hosts, read_plan
+from ..adapters.ssh_pool import SshPool
 from ..config import AnyPool, pool_token
 from ..config import LaunchedPool as LaunchedSettings
+from ..config.ray_defaults import as_ray_takes_it
 from ..control.core import PoolRuntime
+from ..domain.pool import Pool
 from ..ports import Provider
 from .settings import make_pool
 
@@ -31,13 +37,30 @@ def make_runtime(name: str, raw: AnyPool, store: SqlStore, installation: str, fo
     cluster = RayCluster(RayHttp(name, address, token), installation)
     if not isinstance(raw, LaunchedSettings):
         return PoolRuntime(pool, cluster)
+    if is_named_hosts(read_cluster(raw.cluster)):
+        return _of_named_hosts(raw, pool, cluster, store, installation, folder)
     provider = make_provider(read_cluster(raw.cluster), installation)
     if provider is None:
         return PoolRuntime(pool, cluster, LaunchedPool(name, raw.cluster, folder))
-    from ..adapters.aws_dress import dress
-
     dressed = partial(dress, installation=installation)
     return PoolRuntime(pool, cluster, LaunchedPool(name, raw.cluster, folder, dressed, provider), provider)
+
+
+def _of_named_hosts(
+    raw: LaunchedSettings, pool: Pool, cluster: RayCluster, store: SqlStore, installation: str, folder: Path
+) -> PoolRuntime:
+    """A pool whose hosts Spillover starts one by one: Ray's own launcher has holes there."""
+
+    def plan() -> SshPlan:
+        # Read each time: hosts that are added to the file join
+        return read_plan(as_ray_takes_it(read_cluster(raw.cluster)), folder / "known_hosts", pool.max_nodes)
+
+    def vouched() -> bool:
+        state = store.pool_states().get(pool.name)
+        return state is not None and (state.fenced_at or 0.0) > (state.raised_at or 0.0)
+
+    hosts = SshPool(pool.name, plan, folder, installation, vouched)
+    return PoolRuntime(pool, cluster, hosts, hosts=hosts)
 
 
 def make_provider(cluster: Mapping[str, Any], installation: str) -> Provider | None:
@@ -45,8 +68,6 @@ def make_provider(cluster: Mapping[str, Any], installation: str) -> Provider | N
     section = cluster.get("provider", {})
     if section.get("type") != "aws":
         return None
-    from ..adapters.aws_machines import AwsMachines
-
     return AwsMachines(section, installation)
 
 

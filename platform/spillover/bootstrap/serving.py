@@ -79,7 +79,7 @@ async def platform(
         core = Core(store, clock, control_settings(settings), policy, pools, state_dir)
         metering = make_metering(core)
         control = assemble(core, Sealer.from_file(state_dir / "links.key").key, metering.run, make_compare(core))
-        services = Services(control.service, control.insight, control.operators, control.tokens)
+        services = Services(control.service, control.insight, control.operators, control.tokens, control.hosts)
         token_file = admit_admin(store, clock, settings)
         server = make_server(settings, services)
         await server.start()

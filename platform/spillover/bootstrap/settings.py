@@ -11,7 +11,6 @@ from ..domain.resources import Demand, Resources, parse_bundles
 from ..errors import SettingsError
 from ..placement.policies import Policy, make_policy
 
-
 _SETTLE_S = 30.0
 """What a cloud's lists may lag behind what it does; embedded pools ask nobody and do not wait."""
 

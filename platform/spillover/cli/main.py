@@ -14,8 +14,11 @@ from .events import events
 from .explain import explain
 from .fence import fence
 from .fold import fold
+from .hosts import drain, hosts, repair, undrain
 from .init import init
+from .leaks import leaks
 from .pools import pools
+from .prices import prices
 from .queue import queue
 from .quote import quote
 from .token import token
@@ -29,9 +32,14 @@ app = typer.Typer(
     "Submit with `ray job submit`; ask here why a job waits and what it costs.",
 )
 
-for _command in (init, check, up, demo, queue, quote, explain, pools, cost, events, fold, fence):
+_COMMANDS = (
+    *(init, check, up, demo, queue, quote, explain, pools, cost, events, fold, fence, leaks),
+    *(hosts, repair, drain, undrain),
+)
+for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(token)
+app.add_typer(prices)
 
 
 def _print_version(wanted: bool) -> None:

@@ -51,7 +51,7 @@ def show(body: str, as_json: bool, render: Render) -> None:
     if as_json:
         print(body)
     else:
-        _draw(json.loads(body), render)
+        draw(json.loads(body), render)
 
 
 def show_page(body: str, as_json: bool, render: Render) -> None:
@@ -60,12 +60,13 @@ def show_page(body: str, as_json: bool, render: Render) -> None:
         print(body)
         return
     page = json.loads(body)
-    _draw(page["items"], render)
+    draw(page["items"], render)
     if page["next"] is not None:
         say(f"Only {len(page['items'])} are shown; --limit takes more.")
 
 
-def _draw(data: Any, render: Render) -> None:
+def draw(data: Any, render: Render) -> None:
+    """Print `render(data, now)`."""
     from rich.console import Console
 
     console = Console(highlight=False)

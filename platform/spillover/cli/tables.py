@@ -18,6 +18,7 @@ __all__ = [
     "decisions_table",
     "events_table",
     "explain_view",
+    "hosts_table",
     "nodes_table",
     "offers_table",
     "pools_and_nodes",
@@ -88,7 +89,7 @@ def pools_table(pools: Sequence[Row], now: float) -> RenderableType:
             _lease(pool.get("lease"), now),
             dollars(pool.get("usd_per_hour")),
             dollars(pool.get("spent_usd")),
-            plain(pool.get("message")),
+            Text("; ".join(alarms), style="red") if (alarms := pool.get("alarms")) else plain(pool.get("message")),
         )
     return table
 
@@ -114,6 +115,26 @@ def nodes_table(pools: Sequence[Row], now: float) -> RenderableType:  # noqa: AR
 def pools_and_nodes(pools: Sequence[Row], now: float) -> RenderableType:
     """Both tables."""
     return Group(pools_table(pools, now), nodes_table(pools, now))
+
+
+def hosts_table(hosts: Sequence[Row], now: float) -> RenderableType:
+    """One line a host."""
+    if not hosts:
+        return Text("No pool names its hosts one by one.")
+    table = Grid("POOL", "HOST", "ROLE", "STATE", "NODE", "SINCE", "NEXT TRY", "PROBLEM", drop=("NODE", "SINCE"))
+    for host in hosts:
+        wanted = " (undrained)" if host.get("status") == "draining" and host.get("target") == "up" else ""
+        table.add(
+            plain(host.get("pool")),
+            plain(host.get("host")),
+            plain(host.get("role")),
+            status(host.get("status"), wanted),
+            plain((host.get("node_id") or "")[:12]),
+            ago(host.get("since"), now),
+            ago(host.get("retry_at"), now),
+            plain(host.get("problem")),
+        )
+    return table
 
 
 def events_table(events: Sequence[Row], now: float) -> RenderableType:

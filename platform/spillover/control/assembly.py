@@ -11,6 +11,8 @@ from .endings import Endings
 from .explaining import Explaining
 from .finder import Finder
 from .handover import Handover
+from .host_orders import HostOrders
+from .hosts import HostKeeper
 from .insight import Insight
 from .intake import Intake
 from .job_views import JobViews
@@ -37,6 +39,7 @@ class Control:
     insight: Insight
     operators: Operators
     tokens: Tokens
+    hosts: HostOrders
     loop: ControlLoop
     pools: Pools
     relay: LogRelay
@@ -64,7 +67,8 @@ def assemble(core: Core, link_key: bytes, book: Book, compare: Compare) -> Contr
         insight=Insight(core, finder, views, PoolViews(core, passes), explaining, Bills(core, compare)),
         operators=Operators(core),
         tokens=Tokens(core),
-        loop=ControlLoop(core, passes, attempts, pools, MachineWatch(core), packages, overuse, book),
+        hosts=HostOrders(core),
+        loop=ControlLoop(core, passes, attempts, pools, MachineWatch(core), HostKeeper(core), packages, overuse, book),
         pools=pools,
         relay=relay,
     )

@@ -15,7 +15,7 @@ from ..domain.pool import Observation, Pool
 from ..domain.provider import Listing, Stray
 from ..domain.resources import Demand
 from ..placement.policies import Policy
-from ..ports import Clock, Cluster, Event, Launcher, Provider, Store
+from ..ports import Clock, Cluster, Event, Hosts, Launcher, Provider, Store
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class PoolRuntime:
     """A pool with what reaches it, and the last look at it.
 
     `provider` rents out its machines, if we can ask it directly; `listed` is what it answered last, `strays` what of
-    that should not be there.
+    that should not be there. `hosts` are its hosts, if its cluster YAML names them one by one.
     """
 
     pool: Pool
@@ -63,6 +63,7 @@ class PoolRuntime:
     listed: Listing | None = None
     listed_error: str = ""
     strays: tuple[Stray, ...] = ()
+    hosts: Hosts | None = None
 
 
 @dataclass

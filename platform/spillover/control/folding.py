@@ -28,9 +28,7 @@ class Folding:
     async def begin(self, state: PoolState, why: str) -> None:
         """From here on nothing is placed there, and its nodes are taken down."""
         since = self._core.clock.now()
-        await save_pool(
-            self._core, replace(state, status=PoolStatus.FOLDING, since=since, message=why), f"fold: {why}"
-        )
+        await save_pool(self._core, replace(state, status=PoolStatus.FOLDING, since=since, message=why), f"fold: {why}")
 
     async def go_on(self, runtime: PoolRuntime, state: PoolState, *, jobs_lost: bool = False) -> None:
         """Take everything down; repeatable. Raises PoolError as long as the provider still has a node of it.

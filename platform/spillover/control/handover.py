@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, Outcome, SubmitRequest
-from ..domain.pool import PoolState, PoolStatus
+from ..domain.labels import MARKET_LABEL
+from ..domain.pool import Pool, PoolState, PoolStatus
 from ..errors import PoolError, PoolRefused, PoolUnreachable
 from .core import SYSTEM, Core
 from .endings import Endings
@@ -78,7 +79,17 @@ class Handover:
                 swapped[uri] = self._links.make(job.user, uri)
             elif not await cluster.has_package(uri):
                 await cluster.put_package(uri, path)
-        await cluster.submit(attempt.attempt_id, _with_links(job.request, swapped))
+        request = held_to_markets(job, self._core.pools[attempt.pool].pool)
+        await cluster.submit(attempt.attempt_id, _with_links(request, swapped))
+
+
+def held_to_markets(job: Job, pool: Pool) -> SubmitRequest:
+    """The request with a label selector that keeps the entrypoint on the job's markets, where the pool has others."""
+    markets, request = job.hints.markets, job.request
+    if not markets or not job.demand.driver or all(t.market.value in markets for t in pool.node_types):
+        return request
+    asked = request.entrypoint_label_selector or {}
+    return replace(request, entrypoint_label_selector={MARKET_LABEL: f"in({','.join(markets)})", **asked})
 
 
 def _with_links(request: SubmitRequest, links: Mapping[str, str]) -> SubmitRequest:

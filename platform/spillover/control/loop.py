@@ -11,6 +11,7 @@ from ..domain.decision import Verdict
 from ..placement.snapshot import Snapshot
 from .attempts import Attempts
 from .core import Core
+from .hosts import HostKeeper
 from .machines import MachineWatch
 from .overuse import Overuse
 from .packages import Packages
@@ -36,6 +37,7 @@ class ControlLoop:
         attempts: Attempts,
         pools: Pools,
         machines: MachineWatch,
+        hosts: HostKeeper,
         packages: Packages,
         overuse: Overuse,
         book: Book,
@@ -47,6 +49,8 @@ class ControlLoop:
         self._overuse = overuse
         self._jobs = WorkQueue(attempts.step, core.clock, limit=16)
         self._pools = WorkQueue(pools.step, core.clock, limit=len(core.pools) or 1)
+        self._host_keys = hosts.keys
+        self._hosts = WorkQueue(hosts.step, core.clock, limit=32)
         self._machines = WorkQueue(machines.step, core.clock, limit=len(core.pools) or 1)
         self._due = {"pools": 0.0, "machines": 0.0, "meter": 0.0, "collect": 0.0}
         self._live: frozenset[str] = frozenset()
@@ -61,6 +65,7 @@ class ControlLoop:
             await self._jobs.close()
             await self._pools.close()
             await self._machines.close()
+            await self._hosts.close()
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -85,6 +90,8 @@ class ControlLoop:
         if self._is_due("pools", self._core.settings.observe_s):
             for name in self._core.pools:
                 self._pools.add(name)
+            for key in self._host_keys():
+                self._hosts.add(key)
         if self._is_due("machines", self._core.settings.list_s):
             for name, runtime in self._core.pools.items():
                 if runtime.provider is not None:
@@ -120,6 +127,7 @@ class ControlLoop:
         await self._jobs.idle()
         await self._pools.idle()
         await self._machines.idle()
+        await self._hosts.idle()
 
     async def meter_now(self) -> None:
         """Book all spend up to now."""

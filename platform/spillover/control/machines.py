@@ -87,9 +87,7 @@ class MachineWatch:
                 await self._say(runtime, f"stray {_shown(stray)}: ending it")
         runtime.strays = await self._ended(runtime, found, known)
 
-    async def _ended(
-        self, runtime: PoolRuntime, found: Sequence[Stray], known: dict[str, Stray]
-    ) -> tuple[Stray, ...]:
+    async def _ended(self, runtime: PoolRuntime, found: Sequence[Stray], known: dict[str, Stray]) -> tuple[Stray, ...]:
         """Ask for the end of all strays. They stay listed here until the provider says that they are gone."""
         assert runtime.provider is not None  # noqa: S101  # only such pools have strays
         if not found:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..domain.decision import Decision, Verdict
+from ..domain.host import HostState
 from ..domain.job import Attempt, Job, JobStatus, JobTarget, attempt_id
 from ..domain.pool import PoolKind, PoolState, PoolStatus, Usage
 from ..errors import DuplicateJob, StaleClaim
@@ -15,6 +16,7 @@ from ..placement.forecast import LIKE_JOBS
 from ..placement.place import decide
 from ..placement.snapshot import LiveWork, PoolView, QueuedJob, Snapshot
 from .core import SYSTEM, Core, PoolRuntime
+from .host_room import closed, coming
 from .intake import queued_job
 from .past_waits import PastWaits
 
@@ -48,8 +50,9 @@ class Passes:
         active = {j.submission_id: j for j in await db(store.jobs, _ACTIVE)}
         states = await db(store.pool_states)
         queued = [await self.queued(job) for job in waiting]
+        hosts = await db(store.hosts) if any(runtime.hosts for runtime in self._core.pools.values()) else []
         views = [
-            await self._view(runtime, states.get(name) or PoolState(name), live, active)
+            await self._view(runtime, states.get(name) or PoolState(name), live, active, hosts)
             for name, runtime in self._core.pools.items()
         ]
         past = await self._past.newest(live)
@@ -69,7 +72,12 @@ class Passes:
         return self._history[key]
 
     async def _view(
-        self, runtime: PoolRuntime, state: PoolState, live: Iterable[Attempt], active: dict[str, Job]
+        self,
+        runtime: PoolRuntime,
+        state: PoolState,
+        live: Iterable[Attempt],
+        active: dict[str, Job],
+        hosts: Iterable[HostState],
     ) -> PoolView:
         pool = runtime.pool
         here = [a for a in live if a.pool == pool.name and a.submission_id in active]
@@ -85,9 +93,10 @@ class Passes:
                 Usage(u.node_id, self._owners.get(u.owner or ""), u.resources) for u in (seen.usage if seen else ())
             ),
             work=tuple(work),
-            max_new_nodes=_max_new_nodes(runtime),
+            max_new_nodes=coming(runtime, state, hosts) if runtime.hosts else _max_new_nodes(runtime),
             ready_at=state.since + pool.startup_s if state.status is PoolStatus.RAISING else None,
             blocked=self._blocked(runtime, state),
+            closed=closed(runtime, hosts) if runtime.hosts else frozenset(),
         )
 
     async def _work(self, attempt: Attempt, job: Job, startup_s: float) -> LiveWork:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from ..domain.answers import LeaseView, NodeView, Page, PoolInfo
 from ..domain.money import NANOS
 from ..domain.pool import Node, PoolKind, PoolState
@@ -9,7 +12,7 @@ from ..domain.questions import PoolQuery
 from ..domain.resources import Resources
 from ..placement.capacity import rooms_of
 from ..placement.snapshot import PoolView
-from .core import Core
+from .core import Core, PoolRuntime
 from .paging import page
 from .passes import Passes
 
@@ -34,8 +37,18 @@ class PoolViews:
             name = view.pool.name
             state = states.get(name) or PoolState(name)
             if _asked_for(view, state, query):
-                found.append(_pool(view, state, spent.get(name, 0) / NANOS, hourly.get(name, 0.0)))
+                shown = _pool(view, state, spent.get(name, 0) / NANOS, hourly.get(name, 0.0))
+                found.append(replace(shown, alarms=tuple(alarms(self._core.pools[name]))))
         return page(found, query.limit, query.after)
+
+
+def alarms(runtime: PoolRuntime) -> Iterator[str]:
+    """What about a pool's machines asks for a person."""
+    if runtime.listed_error:
+        yield f"its provider does not answer: {runtime.listed_error}"
+    for stray in runtime.strays:
+        said = stray.error or "its end was accepted"
+        yield f"stray machine {stray.machine.id} ({stray.why}) is still there, asked {stray.tries} times: {said}"
 
 
 def _asked_for(view: PoolView, state: PoolState, query: PoolQuery) -> bool:

@@ -197,7 +197,10 @@ class NodeView:
 
 @dataclass(frozen=True)
 class PoolInfo:
-    """A pool as it is now. `usd_per_hour` is what its nodes cost at this moment, `spent_usd` what it cost so far."""
+    """A pool as it is now. `usd_per_hour` is what its nodes cost at this moment, `spent_usd` what it cost so far.
+
+    `alarms` are lines that ask for a person: machines whose end is refused, a provider that does not answer.
+    """
 
     name: str
     kind: str
@@ -214,6 +217,26 @@ class PoolInfo:
     spent_usd: float
     usd_per_hour: float
     nodes: tuple[NodeView, ...] = ()
+    alarms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostView:
+    """A host of a pool that names them one by one. `role` is `head` or `worker`, `target` what operators want.
+
+    `status` is `up`, `draining`, `drained`, `missing` (it is tried again at `retry_at`), `starting`, `joining`, or
+    `down` while its pool is. `node_id` is its Ray node; `problem` says what is wrong there, or what it waits for.
+    """
+
+    pool: str
+    host: str
+    role: str
+    status: str
+    target: str
+    since: float | None
+    node_id: str | None
+    problem: str
+    retry_at: float | None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+MARKET_LABEL = "spillover.dev/market"
+"""On a node type of a cluster YAML: how its nodes are paid for."""
+
 
 def selects(selector: Iterable[tuple[str, str]], labels: Mapping[str, str]) -> bool:
     """Whether a node with these labels satisfies every condition of the selector."""

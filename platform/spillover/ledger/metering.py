@@ -66,9 +66,7 @@ class Metering:
                 nodes = await self._mark_gone(view, state, [*nodes, *new], snapshot.at)
                 await self._book(view, nodes, accounts, snapshot.at)
 
-    async def _run_rented(
-        self, view: PoolView, known: Sequence[PaidNode], accounts: Accounts, now: float
-    ) -> None:
+    async def _run_rented(self, view: PoolView, known: Sequence[PaidNode], accounts: Accounts, now: float) -> None:
         """A pool whose machines are known from their provider: it says when each began and ended to cost money."""
         listing, name = self._listings[view.pool.name](), view.pool.name
         if listing is None:

@@ -87,17 +87,19 @@ def rooms_of(view: PoolView) -> Rooms:
 def _live_rooms(view: PoolView) -> tuple[Rooms, dict[str, int]]:
     slots = Resources({DRIVER_SLOT: float(view.pool.max_drivers)})
     rooms = [Room("head", None, slots, {}, 0)]
-    rooms += [_room(view.pool, node) for node in view.nodes if not node.is_head or own_resources(node)]
+    rooms += [_room(view, node) for node in view.nodes if not node.is_head or own_resources(node)]
     may_grow = view.pool.kind is PoolKind.LAUNCHED  # an attached cluster is not ours to grow
     new = {t.name: max(0, view.max_new_nodes.get(t.name, 0)) if may_grow else 0 for t in view.pool.node_types}
     found = Rooms(rooms, [dict(room.total) for room in rooms], new)
     return found, {room.node_id: index for index, room in enumerate(rooms) if index}
 
 
-def _room(pool: Pool, node: Node) -> Room:
-    node_type = type_of(pool, node)
+def _room(view: PoolView, node: Node) -> Room:
+    node_type = type_of(view.pool, node)
     labels = {**(node_type.labels if node_type else {}), **node.labels}
-    return Room(node.node_id, node_type, node.resources, labels, specials(node.resources))
+    # A closed node has room for nothing; what is there stays charged to it, and is given back to nobody
+    size = Resources() if node.node_id in view.closed else node.resources
+    return Room(node.node_id, node_type, size, labels, specials(size))
 
 
 def own_resources(node: Node) -> bool:

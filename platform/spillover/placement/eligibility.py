@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..domain.job import Hints
-from ..domain.labels import selects
-from ..domain.pool import NodeType, PoolKind, PoolRole
+from ..domain.labels import MARKET_LABEL, selects
+from ..domain.pool import NodeType, Pool, PoolKind, PoolRole
 from ..domain.resources import Demand
 from .capacity import own_resources, type_of
 from .packing import DRIVER_SLOT, Free, Need, Trial, Unit, fits, gang_of, shown, specials
@@ -114,10 +114,31 @@ def _no_node(job: QueuedJob, ceiling: Ceiling) -> str:
     if pool.node_types and not types:
         markets = sorted({t.market.value for t in pool.node_types})
         return f"the job asks for markets {_list(job.hints.markets)}; pool '{pool.name}' has {_list(markets)}"
+    if mixed := _why_mixed(job, pool, types):
+        return mixed
     if job.demand.labels and not any(selects(job.demand.labels, labels) for labels in _labels(ceiling, types)):
         wanted = ", ".join(f"{key}={condition}" for key, condition in job.demand.labels)
         return f"the job selects nodes labelled {wanted}; pool '{pool.name}' has none"
     return ceiling.misfit(job.demand, types)
+
+
+def _why_mixed(job: QueuedJob, pool: Pool, types: Sequence[NodeType]) -> str:
+    """Why the job's markets cannot be held to on a pool that has others too, or "" if they can.
+
+    Within a pool Ray places the tasks, and knows no market. An entrypoint that runs on a worker is held to its market
+    by a node label; tasks and actors that it starts are out of our reach.
+    """
+    units = [unit for _, unit in gang_of(job.demand)]
+    excluded = [t for t in pool.node_types if t not in types and any(takes_unit(t, u, job.demand) for u in units)]
+    if not excluded:
+        return ""
+    others = sorted({t.market.value for t in excluded})
+    where = f"the job asks for markets {_list(job.hints.markets)}; pool '{pool.name}' has {_list(others)} nodes too"
+    if job.demand.bundles or not job.demand.driver:
+        return f"{where}, and Ray may put its tasks there: give each market a pool, or the entrypoint all resources"
+    if any(t.labels.get(MARKET_LABEL) != t.market.value for t in pool.node_types):
+        return f"{where}, which Ray cannot tell apart: label its node types with {MARKET_LABEL}"
+    return ""
 
 
 def _labels(ceiling: Ceiling, types: Sequence[NodeType]) -> list[Mapping[str, str]]:

@@ -48,7 +48,8 @@ class PoolView:
 
     `nodes` are its live nodes (heads too), `usage` what is held on them: `owner` is a submission id, or None for
     foreign use. `max_new_nodes` counts workers by node type that may still be added. `ready_at` is when a pool that
-    is being raised is expected to answer. `blocked` says why nothing may be placed there now ("" if it may).
+    is being raised is expected to answer. `blocked` says why nothing may be placed there now ("" if it may); `closed`
+    are ids of nodes on which nothing new may begin, while what is there goes on.
     """
 
     pool: Pool
@@ -59,6 +60,7 @@ class PoolView:
     max_new_nodes: Mapping[str, int] = field(default_factory=dict, hash=False)
     ready_at: float | None = None
     blocked: str = ""
+    closed: frozenset[str] = frozenset()
 
 
 class PastWait(NamedTuple):

@@ -55,7 +55,7 @@ def served_world(folder: Path, *pools: Pool, begin: Callable[[World], Awaitable[
         await begin(world)
         control = world.control
         token = await control.tokens.create(ROOT, TokenRequest("ann", "search", "admin"))
-        services = Services(Prompt(world), control.insight, control.operators, control.tokens)
+        services = Services(Prompt(world), control.insight, control.operators, control.tokens, control.hosts)
         server = GatewayServer(build_app(services))
         await server.start()
         stack.push_async_callback(server.stop)

@@ -221,7 +221,9 @@ def make_world(
         audit=audit,
         clusters=clusters,
         launchers={
-            p.name: CloudLauncher(clusters[p.name], clouds[p.name]) if p.name in clouds else FakeLauncher(clusters[p.name])
+            p.name: CloudLauncher(clusters[p.name], clouds[p.name])
+            if p.name in clouds
+            else FakeLauncher(clusters[p.name])
             for p in launched
         },
         clouds=clouds,

@@ -99,3 +99,25 @@ def test_a_plain_bundle_does_not_take_the_only_accelerator_node():
         node_type("gpu", resources=res(GPU=1, CPU=16), most=1), node_type("cpu", resources=res(CPU=16), most=1)
     )
     assert not refusals(job(demand="1x{CPU:16}+1x{GPU:1,CPU:8}"), [down(pool)])
+
+
+def test_markets_are_held_to_where_ray_can_be_told():
+    """On a pool of several markets only an entrypoint that labels can bind is held to one; other tasks Ray spreads."""
+    types = [
+        node_type("od4", Market.ON_DEMAND, 1.0, labels={"spillover.dev/market": "on_demand"}),
+        node_type("spot4", Market.SPOT, 0.4, labels={"spillover.dev/market": "spot"}),
+    ]
+    mixed, only = down(cloud(*types)), Hints(markets=("on_demand",))
+    pinned = gang("", driver=res(CPU=1))
+    assert "Ray may put its tasks there" in refusals(job(demand="1x{CPU:4}", hints=only), [mixed])["cloud"]
+    assert not refusals(job(demand=pinned, hints=only), [mixed])
+    assert not refusals(job(demand="1x{CPU:4}", hints=Hints(markets=("spot", "on_demand"))), [mixed])
+    bare = down(cloud(node_type("od4", Market.ON_DEMAND, 1.0), node_type("spot4", Market.SPOT, 0.4)))
+    assert "label its node types" in refusals(job(demand=pinned, hints=only), [bare])["cloud"]
+
+
+def test_a_market_whose_nodes_cannot_hold_the_gang_is_in_nobodys_way():
+    """If the nodes of the other market are too small, the gang cannot end up there."""
+    small = node_type("od1", Market.ON_DEMAND, 0.1, resources=res(CPU=1))
+    pool = down(cloud(small, node_type("spot4", Market.SPOT, 0.4)))
+    assert not refusals(job(demand="2x{CPU:4}", hints=Hints(markets=("spot",))), [pool])

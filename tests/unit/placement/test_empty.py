@@ -38,7 +38,8 @@ def test_without_an_on_demand_type_the_cheapest_rented_one_counts():
     gpu = node_type("gpu", Market.SPOT, 2.0, resources=res(CPU=4, GPU=1))
     assert rate(down(cloud(SPOT4)), demand="2x{CPU:4}") == 0.8
     assert rate(down(cloud(OD4, gpu)), demand="1x{GPU:1}") == 2.0
-    assert rate(down(cloud(OD4, SPOT4)), demand="1x{CPU:4}", hints=Hints(markets=("spot",))) == 0.4
+    assert rate(down(cloud(SPOT4)), demand="1x{CPU:4}", hints=Hints(markets=("spot",))) == 0.4
+    assert rate(down(cloud(OD4, SPOT4)), demand="1x{CPU:4}", hints=Hints(markets=("spot",))) is None
 
 
 def test_a_gang_over_several_types_is_priced_with_each():
