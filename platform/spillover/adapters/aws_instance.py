@@ -1,0 +1,98 @@
+"""An instance as EC2's DescribeInstances shows it, read as a machine."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..domain.provider import Machine, MachineState
+from .aws_dress import TAG_EXPIRES, TAG_LEASE, TAG_POOL
+
+_KIND_TAG = "ray-node-type"
+_TYPE_TAG = "ray-user-node-type"
+_STATES = {
+    "pending": MachineState.PENDING,
+    "running": MachineState.RUNNING,
+    "stopping": MachineState.STOPPED,
+    "stopped": MachineState.STOPPED,
+    "shutting-down": MachineState.ENDING,
+    "terminated": MachineState.ENDED,
+}
+_WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
+_RECLAIMED = "Server.SpotInstanceTermination"
+
+_LEAST_BILLED_S = 60
+_FREE_IF_RECLAIMED_WITHIN_S = 3600
+"""https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/billing-for-interrupted-spot-instances.html"""
+
+
+def times_of_ends(instances: Iterable[Mapping[str, Any]], seen: Mapping[str, float], now: float) -> dict[str, float]:
+    """When each ended instance did: EC2's own time, else when it was first `seen` ended. Unix seconds, by id.
+
+    What was seen is kept as long as the instance is listed: a stale list may show it alive once more.
+    """
+    ends: dict[str, float] = {}
+    for instance in instances:
+        name, told = instance["InstanceId"], told_end(instance)
+        if not _state(instance).there:
+            ends[name] = seen.get(name, now) if told is None else told
+        elif name in seen:
+            ends[name] = seen[name]
+    return ends
+
+
+def told_end(instance: Mapping[str, Any]) -> float | None:
+    """When it ended, from `User initiated (2026-11-25 12:00:00 GMT)`; None if EC2 does not say."""
+    found = _WHEN.search(instance.get("StateTransitionReason") or "")
+    return datetime.fromisoformat(found[1]).replace(tzinfo=UTC).timestamp() if found else None
+
+
+def machine_of(instance: Mapping[str, Any], ends: Mapping[str, float]) -> Machine:
+    """The machine. `ends`: when those that have ended did, by id. A lease without a readable end has ended long ago."""
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    state, launched_at = _state(instance), instance["LaunchTime"].timestamp()
+    ended_at = None if state.there else ends[instance["InstanceId"]]
+    return Machine(
+        id=instance["InstanceId"],
+        ip=instance.get("PrivateIpAddress") or "",
+        state=state,
+        kind="head" if tags.get(_KIND_TAG) == "head" else "worker",
+        node_type=tags.get(_TYPE_TAG, ""),
+        market="spot" if _is_spot(instance) else "on_demand",
+        zone=instance.get("Placement", {}).get("AvailabilityZone", ""),
+        launched_at=launched_at,
+        pool=tags.get(TAG_POOL, ""),
+        lease_id=tags.get(TAG_LEASE, ""),
+        lease_expires_at=_seconds(tags.get(TAG_EXPIRES, "")),
+        ended_at=ended_at,
+        billed_s=None if ended_at is None else billed_s(instance, ended_at - launched_at),
+        end_reason="" if ended_at is None else _reason(instance),
+    )
+
+
+def billed_s(instance: Mapping[str, Any], lived_s: float) -> float:
+    """Linux by the second, a minute at least; a spot instance that EC2 takes back in its first hour is free."""
+    reclaimed = _is_spot(instance) and instance.get("StateReason", {}).get("Code") == _RECLAIMED
+    if reclaimed and lived_s < _FREE_IF_RECLAIMED_WITHIN_S:
+        return 0.0
+    return float(max(_LEAST_BILLED_S, math.ceil(lived_s)))
+
+
+def _state(instance: Mapping[str, Any]) -> MachineState:
+    return _STATES[instance["State"]["Name"]]
+
+
+def _is_spot(instance: Mapping[str, Any]) -> bool:
+    return instance.get("InstanceLifecycle") == "spot"
+
+
+def _seconds(text: str) -> float:
+    return float(text) if text.isdecimal() else 0.0
+
+
+def _reason(instance: Mapping[str, Any]) -> str:
+    told: str = instance.get("StateReason", {}).get("Message") or instance.get("StateTransitionReason") or ""
+    return told
