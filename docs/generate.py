@@ -48,15 +48,21 @@ def command_line() -> Iterator[str]:
 
 
 def _help(command: Any, name: str) -> Iterator[str]:
+    shown = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
     if subs := getattr(command, "commands", {}):
         yield f"## `{name}`\n\n{_unfold(command.help or '')}\n"
+        if command.invoke_without_command:
+            yield from _options(shown)
         for sub_name, sub in subs.items():
             yield from _help(sub, f"{name} {sub_name}")
         return
-    shown = [p for p in command.params if not getattr(p, "hidden", False) and p.name != "help"]
     arguments = [p for p in shown if p.param_type_name == "argument"]
     usage = " ".join([name, *(["[OPTIONS]"] if len(shown) > len(arguments) else []), *(map(_argument, arguments))])
     yield f"### `{usage}`\n\n{_unfold(command.help or '')}\n"
+    yield from _options(shown)
+
+
+def _options(shown: list[Any]) -> Iterator[str]:
     if shown:
         yield from _table(("option", "meaning"), ((f"`{_spelling(p)}`", (p.help or "") + _given(p)) for p in shown))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from ..adapters.price_catalogue import Catalogue
 from ..bootstrap.settings import make_pool
 from ..config import Finding, Mistake, Reading, Settings
 from ..errors import SettingsError
 from .apart import apart_mistakes
 from .demand import demand_mistakes
+from .list_prices import catalogue_of, list_price_mistakes, on_aws, with_prices
 from .local_clusters import layouts_of
 from .policy import policy_mistakes
 from .prices import price_mistakes
@@ -19,8 +21,10 @@ __all__ = ["accept", "look"]
 
 def look(reading: Reading, asked: Iterable[Mistake] = ()) -> list[Finding]:
     """Every mistake and warning that can be found without asking anybody, and those that asking brought."""
-    closer = _closer(reading) if reading.source.readable else ()
-    return reading.told([*closer, *asked])
+    if not reading.source.readable:
+        return reading.told(asked)
+    catalogue = catalogue_of(reading) if on_aws(reading.source.clusters) else Catalogue()
+    return with_prices(reading, catalogue).told([*_closer(reading, catalogue), *asked])
 
 
 def accept(reading: Reading) -> tuple[Settings, list[Finding]]:
@@ -32,7 +36,7 @@ def accept(reading: Reading) -> tuple[Settings, list[Finding]]:
     return reading.settings, findings
 
 
-def _closer(reading: Reading) -> Iterator[Mistake]:
+def _closer(reading: Reading, catalogue: Catalogue) -> Iterator[Mistake]:
     parts, clusters = reading.parts, reading.source.clusters
     layouts = layouts_of(clusters)
     yield from layouts.mistakes
@@ -42,6 +46,7 @@ def _closer(reading: Reading) -> Iterator[Mistake]:
     yield from policy_mistakes(parts.policy)
     yield from apart_mistakes(parts, clusters, layouts.found)
     yield from price_mistakes(pools.values())
+    yield from list_price_mistakes(pools.values(), clusters, catalogue)
     yield from usable_mistakes(pools.values(), parts, clusters)
     if parts.complete and len(pools) == len(parts.pools):
         yield from demand_mistakes(parts, list(pools.values()))
