@@ -19,7 +19,7 @@ Dress = Callable[[Mapping[str, Any], Lease], Mapping[str, Any]]
 """Puts a lease into a cluster YAML: its tags, and what on each node sees to it that it is kept."""
 
 
-def as_it_is(cluster: Mapping[str, Any], lease: Lease) -> Mapping[str, Any]:
+def as_it_is(cluster: Mapping[str, Any], _lease: Lease) -> Mapping[str, Any]:
     """For providers whose nodes cannot carry a lease."""
     return cluster
 

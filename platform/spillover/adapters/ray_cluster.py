@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +10,7 @@ from urllib.parse import quote
 from ..domain.job import SubmitRequest
 from ..domain.pool import Observation
 from ..errors import PoolRefused, PoolUnreachable
+from ..node.capacity import failures
 from ..ports import ClusterJob, ClusterVersion
 from .ray_http import UPLOAD_TIMEOUT_S, RayHttp, last_line
 from .ray_state import observe
@@ -89,6 +90,10 @@ class RayCluster:
 
     async def observe(self) -> Observation:
         return await observe(self._http, await self.version())
+
+    async def failed_launches(self) -> Collection[tuple[str, str]]:
+        raw = await self._http.json("GET", "/api/cluster_status?format=1")
+        return failures(str((raw.get("data") or {}).get("clusterStatus") or ""))
 
 
 def _package_path(uri: str) -> str:

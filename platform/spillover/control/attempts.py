@@ -13,11 +13,14 @@ from ..units import show_duration
 from .core import SYSTEM, Core
 from .endings import Endings
 from .handover import Handover
+from .lack import why_starved
 from .logs import LogRelay
 from .outcome import RAY_FINAL, outcome_of
 
 _STOP_AGAIN_S = 5.0
 _OUTPUT_WAIT_S = 60.0
+_TAKEN_BACK = "Taken back. "
+"""Begins the message of an attempt that is stopped because its pool gets no nodes for it."""
 
 
 class Attempts:
@@ -132,6 +135,7 @@ class Attempts:
             return
         self._relay.follow(told)
         changed = self._running(job, told, seen)
+        told = await self._take_back_if_starved(changed, told, seen, token)
         told = await self._stop_if_wanted(changed, told)
         if (changed, told) != (job, attempt):
             text = f"{changed.status.value} on pool {attempt.pool}"
@@ -148,7 +152,24 @@ class Attempts:
         if outcome is Outcome.STOPPED and self._over_time(job, attempt):
             limit = show_duration(job.hints.max_runtime_s or 0)
             outcome, message = Outcome.FAILED, f"Job ran longer than its spillover/max-runtime of {limit}."
+        if outcome is Outcome.STOPPED and job.target is JobTarget.RUN and attempt.message.startswith(_TAKEN_BACK):
+            # One that began in this very moment has run: only if it can resume does it run again
+            outcome = Outcome.LOST if attempt.started_at else Outcome.WITHDRAWN
+            message = attempt.message.removeprefix(_TAKEN_BACK)
         await self._endings.end(job, attempt, outcome, message, token)
+
+    async def _take_back_if_starved(self, job: Job, attempt: Attempt, seen: ClusterJob, token: str) -> Attempt:
+        """Mark an attempt that waits for nodes which do not come. It is stopped, and then withdrawn."""
+        if seen.status != "PENDING" or attempt.message.startswith(_TAKEN_BACK):
+            return attempt
+        why = why_starved(job, attempt, self._core.pools[attempt.pool], self._core.clock.now())
+        if not why:
+            return attempt
+        # Before it is stopped: that it was us, and not the user, must outlive a crash
+        marked = replace(attempt, message=f"{_TAKEN_BACK}{why}")
+        event = self._core.event(SYSTEM, job.submission_id, f"taken back from pool {attempt.pool}: {why}")
+        await self._core.db(self._core.store.update_attempt, marked, job, token, event)
+        return marked
 
     def _running(self, job: Job, attempt: Attempt, seen: ClusterJob) -> Job:
         if seen.status != "RUNNING":
@@ -163,7 +184,8 @@ class Attempts:
 
     async def _stop_if_wanted(self, job: Job, attempt: Attempt) -> Attempt:
         now = self._core.clock.now()
-        wanted = job.target is JobTarget.STOP or self._over_time(job, attempt)
+        taken_back = attempt.message.startswith(_TAKEN_BACK) and attempt.status is AttemptStatus.HANDED
+        wanted = job.target is JobTarget.STOP or self._over_time(job, attempt) or taken_back
         if not wanted or now - (attempt.stop_sent_at or 0) < _STOP_AGAIN_S:
             return attempt
         try:

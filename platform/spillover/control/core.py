@@ -63,6 +63,7 @@ class PoolRuntime:
     listed: Listing | None = None
     listed_error: str = ""
     strays: tuple[Stray, ...] = ()
+    lacking: frozenset[str] = frozenset()
     hosts: Hosts | None = None
 
 

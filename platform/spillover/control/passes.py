@@ -97,6 +97,7 @@ class Passes:
             ready_at=state.since + pool.startup_s if state.status is PoolStatus.RAISING else None,
             blocked=self._blocked(runtime, state),
             closed=closed(runtime, hosts) if runtime.hosts else frozenset(),
+            lacking=runtime.lacking,
         )
 
     async def _work(self, attempt: Attempt, job: Job, startup_s: float) -> LiveWork:
@@ -215,4 +216,7 @@ def _max_new_nodes(runtime: PoolRuntime) -> dict[str, int]:
         node_type = None if node.is_head else runtime.pool.type_of(node)
         if node_type:
             live[node_type.name] = live.get(node_type.name, 0) + 1
-    return {t.name: max(0, t.max_nodes - live.get(t.name, 0)) for t in runtime.pool.node_types}
+    return {
+        t.name: 0 if t.name in runtime.lacking else max(0, t.max_nodes - live.get(t.name, 0))
+        for t in runtime.pool.node_types
+    }

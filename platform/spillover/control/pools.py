@@ -9,6 +9,7 @@ from ..domain.job import Attempt
 from ..domain.pool import PoolKind, PoolRole, PoolState, PoolStatus, PoolTarget
 from .core import Core, PoolRuntime
 from .folding import Folding
+from .lack import Lack
 from .pool_look import look, save_pool
 from .raising import Raising
 
@@ -20,6 +21,7 @@ class Pools:
         self._core = core
         self._raising = Raising(core)
         self._folding = Folding(core)
+        self._lack = Lack(core)
 
     async def state(self, name: str) -> PoolState:
         """What is kept about the pool; a fresh one is down."""
@@ -69,6 +71,8 @@ class Pools:
 
     async def _keep(self, runtime: PoolRuntime, state: PoolState) -> None:
         state = await look(self._core, runtime, state)
+        if runtime.provider is not None:
+            await self._lack.look(runtime, state.status)
         live = await self._live(state.name)  # a job may have come during the look
         state = replace(state, target=self._target(runtime, live))
         now = self._core.clock.now()

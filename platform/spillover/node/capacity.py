@@ -19,7 +19,7 @@ import re
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,26 +50,28 @@ def there(status: str) -> dict[str, int]:
     return found
 
 
-class Caps:
-    """Which node types are held back, and until when. `most` are the caps that the lease allows."""
+class Holds:
+    """Which node types are held back, and until when."""
 
-    def __init__(self, most: Mapping[str, int], clock: Callable[[], float] = time.monotonic) -> None:
-        self._most = dict(most)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._seen: set[tuple[str, str]] = set()
         self._held: dict[str, tuple[float, float]] = {}  # until when, and for how long
 
-    def look(self, status: str) -> dict[str, int]:
-        """Take a cluster status in, and return the cap of each node type now."""
-        now, count = self._clock(), there(status)
-        news = failures(status) - self._seen
+    def see(self, failed: Iterable[tuple[str, str]]) -> None:
+        """Take failed launches in, as (node type, time of day): those that are new hold their type back."""
+        news = set(failed) - self._seen
         self._seen |= news
-        for name in {name for name, _ in news} & self._most.keys():
-            self._hold(name, now)
-        held = {name for name, (until, _) in self._held.items() if now < until}
-        return {name: min(most, count.get(name, 0)) if name in held else most for name, most in self._most.items()}
+        for name in {name for name, _ in news}:
+            self._hold(name)
 
-    def _hold(self, name: str, now: float) -> None:
+    def now(self) -> frozenset[str]:
+        """The types that are held back."""
+        now = self._clock()
+        return frozenset(name for name, (until, _) in self._held.items() if now < until)
+
+    def _hold(self, name: str) -> None:
+        now = self._clock()
         until, length = self._held.get(name, (0.0, 0.0))
         if now < until:
             return  # asked for before it was held back
@@ -77,6 +79,20 @@ class Caps:
             length = 0.0
         length = min(LONGEST_S, length * 2 or FIRST_S)
         self._held[name] = now + length, length
+
+
+class Caps:
+    """How many nodes of each type there may be now. `most` are the caps that the lease allows."""
+
+    def __init__(self, most: Mapping[str, int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = dict(most)
+        self._holds = Holds(clock)
+
+    def look(self, status: str) -> dict[str, int]:
+        """Take a cluster status in, and return the cap of each node type now."""
+        self._holds.see(failures(status))
+        held, count = self._holds.now(), there(status)
+        return {name: min(most, count.get(name, 0)) if name in held else most for name, most in self._most.items()}
 
 
 class ConfigFile:

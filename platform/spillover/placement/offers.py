@@ -70,6 +70,8 @@ def _out_of_market(job: QueuedJob, node_type: NodeType) -> str:
 def _no_room(fit: Fit, node_type: NodeType) -> str:
     if not fit.leads(node_type):
         return f"'{node_type.name}' is {node_type.resources}: too small, or its labels differ"
+    if node_type.name in fit.lane.view.lacking:
+        return f"the cloud lacks capacity for '{node_type.name}' now"
     wait_s = None if fit.lane.burst else _wait_s(fit)
     return "full now" if wait_s is None else f"full now, room in about {span(wait_s)}"
 

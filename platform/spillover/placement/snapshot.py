@@ -49,7 +49,8 @@ class PoolView:
     `nodes` are its live nodes (heads too), `usage` what is held on them: `owner` is a submission id, or None for
     foreign use. `max_new_nodes` counts workers by node type that may still be added. `ready_at` is when a pool that
     is being raised is expected to answer. `blocked` says why nothing may be placed there now ("" if it may); `closed`
-    are ids of nodes on which nothing new may begin, while what is there goes on.
+    are ids of nodes on which nothing new may begin, while what is there goes on. `lacking` are the node types for which
+    the cloud has no capacity now: none of them can be added.
     """
 
     pool: Pool
@@ -61,6 +62,7 @@ class PoolView:
     ready_at: float | None = None
     blocked: str = ""
     closed: frozenset[str] = frozenset()
+    lacking: frozenset[str] = frozenset()
 
 
 class PastWait(NamedTuple):

@@ -72,6 +72,7 @@ class Run:
     end_at: float | None = None
     output: str = ""
     killed: bool = False
+    never_began: bool = False
     lingers_until: float | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -92,6 +93,7 @@ class FakeCluster:
         self.session = f"{name}-s0"
         self.nodes = list(nodes)
         self.foreign: list[Usage] = []
+        self.failed: set[tuple[str, str]] = set()
         self.using: dict[str, list[Usage]] = {}
         self.runs: dict[str, Run] = {}
         self.packages: dict[str, bytes] = {}
@@ -189,13 +191,14 @@ class FakeCluster:
             end_at=run.end_at,
             exit_code=run.exit_code,
             core_job_id=f"{list(self.runs).index(attempt_id) + 1:02d}000000",
-            driver_node_id=None if run.status == "PENDING" else "driver-node",
+            driver_node_id=None if run.status == "PENDING" or run.never_began else "driver-node",
         )
 
     async def stop(self, attempt_id: str) -> None:
         self._check()
         self.stops.append(attempt_id)
         if attempt_id in self.runs and self.runs[attempt_id].status not in FINAL:
+            self.runs[attempt_id].never_began = self.runs[attempt_id].status == "PENDING"
             self.end(attempt_id, "STOPPED")
 
     async def logs(self, attempt_id: str) -> str:
@@ -223,6 +226,10 @@ class FakeCluster:
             self.during_observe()
         usage = [*self.foreign, *(use for uses in self.using.values() for use in uses)]
         return Observation(self.clock.now(), self.session, "2.60.0", tuple(self.nodes), tuple(usage))
+
+    async def failed_launches(self) -> set[tuple[str, str]]:
+        self._check()
+        return set(self.failed)
 
     def use(self, attempt_id: str | None, node: int = 1, **amounts: float) -> None:
         """Somebody holds resources on a node."""
