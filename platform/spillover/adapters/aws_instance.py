@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..domain.provider import Machine, MachineState
-from .aws_dress import TAG_EXPIRES, TAG_LEASE, TAG_POOL
+from .aws_dress import TAG_EXPIRES, TAG_FIRST_S, TAG_LEASE, TAG_POOL
 
 _KIND_TAG = "ray-node-type"
 _TYPE_TAG = "ray-user-node-type"
@@ -23,6 +23,7 @@ _STATES = {
 }
 _WHEN = re.compile(r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)")
 _RECLAIMED = "Server.SpotInstanceTermination"
+_ENDED_ITSELF = "Client.InstanceInitiatedShutdown"
 
 _LEAST_BILLED_S = 60
 _FREE_IF_RECLAIMED_WITHIN_S = 3600
@@ -30,18 +31,29 @@ _FREE_IF_RECLAIMED_WITHIN_S = 3600
 
 
 def times_of_ends(instances: Iterable[Mapping[str, Any]], seen: Mapping[str, float], now: float) -> dict[str, float]:
-    """When each ended instance did: EC2's own time, else when it was first `seen` ended. Unix seconds, by id.
+    """When each ended instance did: EC2's own time, else the best that is known. Unix seconds, by id.
 
-    What was seen is kept as long as the instance is listed: a stale list may show it alive once more.
+    EC2 does not say when an instance shut itself down. That is what those do whose lease has ended: at its end, then,
+    or when it was first `seen` ended, whichever came first. What was seen is kept as long as the instance is listed: a
+    stale list may show it alive once more.
     """
     ends: dict[str, float] = {}
     for instance in instances:
         name, told = instance["InstanceId"], told_end(instance)
         if not _state(instance).there:
-            ends[name] = seen.get(name, now) if told is None else told
+            ends[name] = seen.get(name, min(now, _end_of_lease(instance))) if told is None else told
         elif name in seen:
             ends[name] = seen[name]
     return ends
+
+
+def _end_of_lease(instance: Mapping[str, Any]) -> float:
+    """When its watchdog ended it, if it was that; infinity if it has no lease, or went for another reason."""
+    tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+    if instance.get("StateReason", {}).get("Code") != _ENDED_ITSELF or TAG_EXPIRES not in tags:
+        return math.inf
+    first_s = _seconds(tags.get(TAG_FIRST_S, ""))
+    return max(_seconds(tags[TAG_EXPIRES]), float(instance["LaunchTime"].timestamp()) + first_s)
 
 
 def told_end(instance: Mapping[str, Any]) -> float | None:

@@ -54,6 +54,18 @@ def test_the_time_of_the_end_is_read_as_utc(zone: str) -> None:
     assert (found.ended_at, found.billed_s) == (AT + 150, 150.0)
 
 
+@pytest.mark.parametrize(("first_s", "ended_at"), [("60", AT + 120), ("150", AT + 150)])
+def test_a_machine_that_ended_itself_did_so_when_its_lease_ended(first_s: str, ended_at: float) -> None:
+    """Its watchdog ends it at the end of its lease, or of its first seconds: that is nearer than when we looked."""
+    tags = [
+        {"Key": "spillover-lease-expires", "Value": str(int(AT + 120))},
+        {"Key": "spillover-first-s", "Value": first_s},
+    ]
+    gone = instance("terminated", "", "Client.InstanceInitiatedShutdown") | {"Tags": tags}
+    assert machine(gone, AT + 900).ended_at == ended_at
+    assert machine(gone, AT + 100).ended_at == AT + 100
+
+
 def test_an_end_that_ec2_does_not_date_is_when_it_was_first_seen() -> None:
     """Later looks keep that time, and so does a stale list that shows the instance alive once more."""
     gone = instance("terminated", "", "Client.InstanceInitiatedShutdown")
