@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench docs lint clean
+.PHONY: help demo test test-fast soak bench testbed-up testbed-demo testbed-shell testbed-down docs lint clean
 
 help: ## what there is
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,11 +28,24 @@ test: test-fast ## all tests: the fast ones, then those that drive real Ray clus
 test-fast: .venv/.installed ## the tests without real Ray clusters
 	$(BIN)/python -P -m pytest -m "not slow"
 
-soak: .venv/.installed ## every kill and chaos test at full length
+soak: .venv/.installed ## chaos for SPILLOVER_SOAK_MINUTES (60), then every kill test and planted bug at full length
+	$(BIN)/python -P tests/chaos/soak.py
 	SPILLOVER_SOAK=1 $(BIN)/python -P -m pytest -m slow
 
 bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about 5 minutes)
 	@$(BIN)/python -P tests/perf/run.py $(NAMES)
+
+testbed-up: .venv/.installed ## SSH hosts and a fake AWS on this machine (root, Linux; docs/how-to/use-the-test-bed.md)
+	@$(BIN)/python -P tests/testbed/run.py up
+
+testbed-demo: .venv/.installed ## a job spills over from SSH hosts to spot machines, loses one, and finishes: about five minutes
+	@exec $(BIN)/python -P tests/story/run.py
+
+testbed-shell: ## a shell on the test bed's laptop
+	@$(BIN)/python -P tests/testbed/run.py shell
+
+testbed-down: ## end the test bed and everything in it
+	@$(BIN)/python -P tests/testbed/run.py down
 
 docs: .venv/.installed ## docs/reference/, written from the code
 	$(BIN)/python -P docs/generate.py

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+
 from ..domain.access import Caller, Role
 from ..domain.answers import HostView, Page
 from ..domain.host import HostState, HostStatus, HostTarget
@@ -20,6 +22,8 @@ class HostOrders:
     async def hosts(self, caller: Caller, query: HostQuery) -> Page[HostView]:
         """The hosts of pools that name them one by one, as their cluster YAMLs do: the head first."""
         self._check(caller)
+        if query.pool is not None and query.pool not in self._core.pools:
+            raise BadRequest(self._no_pool(query.pool))
         if query.pool is not None:
             self._hosts_of(query.pool)
         known = {(state.pool, state.host): state for state in await self._core.db(self._core.store.hosts)}
@@ -62,9 +66,15 @@ class HostOrders:
         if not caller.role.allows(Role.OPERATOR):
             raise Forbidden(f"Forbidden: this takes the role operator; yours is {caller.role}.")
 
+    def _no_pool(self, pool: str) -> str:
+        near = difflib.get_close_matches(pool, self._core.pools, n=1)
+        return f"There is no pool '{pool}'; " + (
+            f"did you mean '{near[0]}'?" if near else f"there are {', '.join(self._core.pools)}."
+        )
+
     def _hosts_of(self, pool: str) -> dict[str, str]:
         if pool not in self._core.pools:
-            raise NotFound(f"There is no pool '{pool}'; there are {', '.join(self._core.pools)}.")
+            raise NotFound(self._no_pool(pool))
         hosts = self._core.pools[pool].hosts
         if hosts is None:
             raise BadRequest(f"Pool '{pool}' does not name its hosts: its cluster YAML has no `provider: type: local`.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ..domain.host import HostState, HostStatus, HostTarget
 from ..domain.pool import PoolState, PoolStatus
@@ -20,6 +20,13 @@ def closed(runtime: PoolRuntime, hosts: Iterable[HostState]) -> frozenset[str]:
         if host.pool == runtime.pool.name and (host.target is HostTarget.DRAINED or host.status is HostStatus.DRAINING)
     ]
     return frozenset(node.node_id for host in draining if (node := node_of(runtime, host)) is not None)
+
+
+def missing(pool: str, hosts: Iterable[HostState]) -> Iterator[str]:
+    """What about a pool's hosts asks for a person."""
+    for host in hosts:
+        if host.pool == pool and host.status is HostStatus.MISSING and host.failures:
+            yield f"host {host.host} is missing: {host.problem}"
 
 
 def coming(runtime: PoolRuntime, state: PoolState, hosts: Iterable[HostState]) -> dict[str, int]:

@@ -48,6 +48,8 @@ class HostKeeper:
         host = await self._host(name, found)
         if pool.status in _NOT_RUNNING:
             await self._rest(host, pool)
+        elif pool.status is PoolStatus.UNREACHABLE and host.kind == "head" and host.status is HostStatus.UP:
+            await self._save(_at(host, HostStatus.MISSING, self._core.clock.now(), problem=pool.message))
         elif pool.status is PoolStatus.UP and runtime.seen is not None:
             node = node_of(runtime, host)
             if host.kind == "head":
@@ -124,7 +126,7 @@ class HostKeeper:
         try:
             node_id = await hosts.start(host.host)
         except PoolError as error:
-            await self._failed(host, str(error))
+            await self._failed(host, str(error).removeprefix(f"{host.host}: "))
             return
         joining = _at(host, HostStatus.JOINING, self._core.clock.now(), node_id=node_id, problem=report.problem)
         warning = f", but: {report.problem}" if report.problem else ""

@@ -13,6 +13,7 @@ from ..domain.resources import Resources
 from ..placement.capacity import rooms_of
 from ..placement.snapshot import PoolView
 from .core import Core, PoolRuntime
+from .host_room import missing
 from .paging import page
 from .passes import Passes
 
@@ -29,6 +30,7 @@ class PoolViews:
         store, db = self._core.store, self._core.db
         states = await db(store.pool_states)
         spent = await db(store.pool_cost_nanos)
+        hosts = await db(store.hosts)
         hourly: dict[str, float] = {}
         for node in await db(store.open_nodes):
             hourly[node.pool] = hourly.get(node.pool, 0.0) + node.price_usd_per_hour
@@ -38,7 +40,7 @@ class PoolViews:
             state = states.get(name) or PoolState(name)
             if _asked_for(view, state, query):
                 shown = _pool(view, state, spent.get(name, 0) / NANOS, hourly.get(name, 0.0))
-                found.append(replace(shown, alarms=tuple(alarms(self._core.pools[name]))))
+                found.append(replace(shown, alarms=(*alarms(self._core.pools[name]), *missing(name, hosts))))
         return page(found, query.limit, query.after)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from fakes import FakeCluster, FakeLauncher, ManualClock
@@ -25,6 +25,7 @@ class FakeCloud:
     credentials_until: float | None = None
     machines_by_id: dict[str, Machine] = field(default_factory=dict)
     renewals: list[tuple[tuple[str, ...], float]] = field(default_factory=list)
+    when_gone: Callable[[Machine], None] = lambda _: None
 
     def launch(self, lease: Lease, kind: str, node_type: str, ip: str, market: str = "on_demand") -> Machine:
         """A machine with the tags of its lease. Launches have whole seconds, as EC2's."""
@@ -45,6 +46,7 @@ class FakeCloud:
             billed = 0.0 if free else max(MINIMUM_S, now - machine.launched_at)
             ended = replace(machine, state=MachineState.ENDED, ended_at=now, billed_s=billed)
             self.machines_by_id[machine_id] = ended
+            self.when_gone(ended)
 
     def there(self) -> list[str]:
         """The truth."""
@@ -91,12 +93,12 @@ def _as_of(machine: Machine, at: float) -> Machine:
 
 
 class CloudLauncher(FakeLauncher):
-    """Raises and folds a cluster whose nodes are machines of a FakeCloud."""
+    """Raises a cluster whose nodes are machines of a FakeCloud; it ends with its head."""
 
     def __init__(self, cluster: FakeCluster, cloud: FakeCloud) -> None:
         super().__init__(cluster)
         self.cloud = cloud
-        self.forgets: set[str] = set()  # machines that the launcher's own fold leaves alone
+        cloud.when_gone = self._gone
 
     async def raise_cluster(self, lease: Lease, *, no_restart: bool) -> Raised:
         raised = await super().raise_cluster(lease, no_restart=no_restart)
@@ -105,7 +107,10 @@ class CloudLauncher(FakeLauncher):
                 self.cloud.launch(lease, "head" if node.is_head else "worker", node.type_name, node.ip)
         return raised
 
+    def _gone(self, machine: Machine) -> None:
+        if machine.kind == "head":
+            self.alive = self.cluster.up = False
+            self.cluster.kill_all()
+
     async def fold(self) -> Sequence[ProviderNode]:
-        left = await super().fold()
-        await self.cloud.end([i for i in self.cloud.there() if i not in self.forgets])
-        return left
+        raise AssertionError("the provider is asked directly")

@@ -110,17 +110,18 @@ async def test_an_end_that_is_accepted_and_not_done_raises_an_alarm(tmp_path: Pa
 
 
 async def test_a_pool_is_down_only_when_its_provider_says_so(tmp_path: Path) -> None:
-    """The launcher's fold may fail or forget a node: what is left is ended directly, and until then it is not down."""
+    """Its end may be refused, or accepted and not done: until the provider shows no machine of it, it is not down."""
     async with running_world(tmp_path, rented(idle_timeout_s=5.0)) as world:
         await up(world)
-        cloud, launcher = world.clouds["cloud"], world.launchers["cloud"]
-        launcher.forgets = {cloud.there()[-1]}  # type: ignore[attr-defined]
-        launcher.fail_fold = "the head does not answer over SSH"
+        cloud = world.clouds["cloud"]
         cloud.refuses = "TerminateInstances: InternalError"
         world.clusters["cloud"].end("j1")
         await world.until(lambda: "NOT folded" in world.state("cloud").message, 80)
+        cloud.refuses, cloud.ignores = "", True
+        await world.tick(10, 5.0)
         assert world.state("cloud").status is PoolStatus.FOLDING
-        cloud.refuses = ""
+        assert "the provider still has" in world.state("cloud").message
+        cloud.ignores = False
         await world.until(lambda: world.state("cloud").status is PoolStatus.DOWN, 80)
         assert cloud.there() == []
 
