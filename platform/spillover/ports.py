@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from .domain.access import Token
 from .domain.decision import Decision
+from .domain.host import Host, HostReport, HostState, HostTarget
 from .domain.job import Attempt, Job, JobStatus, SubmitRequest
 from .domain.money import LedgerEntry, PaidNode
 from .domain.past import PastJobs, StartedJob
@@ -98,6 +99,10 @@ class Cluster(Protocol):
         """Nodes and use, one look. Usage owners are attempt ids, None for foreign use."""
         ...
 
+    async def failed_launches(self) -> Collection[tuple[str, str]]:
+        """Recent launches of nodes that failed, as (node type, the cluster's time of day)."""
+        ...
+
 
 class Launcher(Protocol):
     """Raises and folds the cluster of one launched pool."""
@@ -115,6 +120,33 @@ class Launcher(Protocol):
 
     async def nodes(self) -> Sequence[ProviderNode]:
         """What the provider has now."""
+        ...
+
+
+class Hosts(Protocol):
+    """The hosts of a launched pool that names them one by one. Raises LauncherError with all that is wrong."""
+
+    def hosts(self) -> Sequence[Host]:
+        """The head first."""
+        ...
+
+    async def check(self, host: str) -> HostReport:
+        """Whether Ray may be started there, and why not; `node_id` of the facts is what runs there. Changes nothing."""
+        ...
+
+    async def start(self, host: str) -> str:
+        """Set the host up and start Ray there; what an earlier start left of this cluster is ended before.
+
+        Returns the id of its Ray node.
+        """
+        ...
+
+    async def stop(self, host: str) -> None:
+        """End this cluster's Ray there, and no other's. That none runs already counts as done."""
+        ...
+
+    async def drain(self, node_id: str, deadline_s: float, why: str) -> None:
+        """Have Ray begin nothing new on a node. What runs there goes on, for `deadline_s` seconds at most."""
         ...
 
 
@@ -323,6 +355,21 @@ class Store(Protocol):
 
     def mark_pool(self, name: str, mark: str, at: float, event: Event) -> None:
         """Set `fenced_at` or `fold_asked_at` of a pool."""
+        ...
+
+    # hosts that are named one by one
+    def hosts(self, pool: str | None = None) -> list[HostState]:
+        """What is kept about the hosts of a pool, or of all pools."""
+        ...
+
+    def save_host(self, state: HostState, event: Event | None = None) -> None:
+        """Write a host's state, but for what operators set."""
+        ...
+
+    def ask_of_host(
+        self, pool: str, host: str, event: Event, target: HostTarget | None = None, repair_at: float | None = None
+    ) -> None:
+        """Write what an operator wants of a host."""
         ...
 
     # packages

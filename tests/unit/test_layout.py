@@ -13,7 +13,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PLATFORM = ROOT / "platform"
-PROVES_IT = {"tests/unit/test_layout.py", "tests/unit/node/test_local.py"}  # they show that it never runs
+# They show that it never runs
+PROVES_IT = {"tests/unit/test_layout.py", "tests/unit/node/test_local.py"} | {
+    f"tests/unit/adapters/{name}.py" for name in ("ssh_site", "test_ssh_plan", "test_ssh_pool")
+}
 QUOTED = re.compile(r"`[^`]*`")
 FORBIDDEN = re.compile(r"\bray\s+stop\b|\bpkill\b|\bkillall\b")
 

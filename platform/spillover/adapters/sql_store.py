@@ -8,12 +8,13 @@ from .seal import Sealer
 from .sql_base import open_engine, sqlite_url
 from .sql_events import SqlEvents
 from .sql_history import SqlHistory
+from .sql_hosts import SqlHosts
 from .sql_jobs import SqlJobs
 from .sql_money import SqlMoney
 from .sql_tokens import SqlTokens
 
 
-class SqlStore(SqlTokens, SqlJobs, SqlEvents, SqlHistory, SqlMoney):
+class SqlStore(SqlTokens, SqlJobs, SqlEvents, SqlHistory, SqlHosts, SqlMoney):
     """ports.Store on a SQL database. Thread-safe; every method is one transaction."""
 
     @classmethod

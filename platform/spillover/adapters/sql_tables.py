@@ -147,6 +147,22 @@ pools = Table(
     Column("message", Text, nullable=False),
 )
 
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("pool", String, primary_key=True),
+    Column("host", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("target", String, nullable=False),
+    Column("since", Float, nullable=False),
+    Column("node_id", String, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("retry_at", Float),
+    Column("repair_asked_at", Float),
+)
+
 packages = Table(
     "packages",
     metadata,

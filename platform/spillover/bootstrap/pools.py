@@ -13,7 +13,7 @@ from ..adapters.launched_pool import LaunchedPool, file_token, local_layout, rea
 from ..adapters.ray_cluster import RayCluster
 from ..adapters.ray_http import RayHttp
 from ..adapters.sql_store import SqlStore
-from ..adapters.ssh_plan import SshPlan, is_named_hosts, read_plan
+from ..adapters.ssh_plan import PlanFile, is_named_hosts
 from ..adapters.ssh_pool import SshPool
 from ..config import AnyPool, pool_token
 from ..config import LaunchedPool as LaunchedSettings
@@ -50,10 +50,8 @@ def _of_named_hosts(
     raw: LaunchedSettings, pool: Pool, cluster: RayCluster, store: SqlStore, installation: str, folder: Path
 ) -> PoolRuntime:
     """A pool whose hosts Spillover starts one by one: Ray's own launcher has holes there."""
-
-    def plan() -> SshPlan:
-        # Read each time: hosts that are added to the file join
-        return read_plan(as_ray_takes_it(read_cluster(raw.cluster)), folder / "known_hosts", pool.max_nodes)
+    # Read again when it changes: what is put right in its commands helps at the next try
+    plan = PlanFile(raw.cluster, lambda tree: as_ray_takes_it(dict(tree)), folder / "known_hosts", pool.max_nodes)
 
     def vouched() -> bool:
         state = store.pool_states().get(pool.name)

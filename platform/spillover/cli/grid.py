@@ -22,15 +22,19 @@ _STYLES = {
     "starting": "cyan",
     "raising": "cyan",
     "folding": "cyan",
+    "joining": "cyan",
+    "draining": "yellow",
     "unreachable": "red",
+    "missing": "red",
     "lost": "red",
     "failed": "red",
     "down": "dim",
+    "drained": "dim",
     "stopped": "dim",
 }
 
 # Columns that may wrap; names and numbers are to be copied.
-_WRAP = {"WHY", "NOTE", "WHAT", "MESSAGE", "USED", "FOREIGN", "DEMAND", "KIND", "LEASE"}
+_WRAP = {"WHY", "NOTE", "WHAT", "MESSAGE", "PROBLEM", "USED", "FOREIGN", "DEMAND", "KIND", "LEASE"}
 _ENOUGH_TO_WRAP = 30
 _GAP = 2
 

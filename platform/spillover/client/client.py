@@ -14,6 +14,7 @@ from ..domain.answers import (
     EventView,
     Explanation,
     Health,
+    HostView,
     Message,
     NewToken,
     PoolInfo,
@@ -220,6 +221,22 @@ class Client:
     def fold(self, pool: str) -> str:
         """Take a launched pool without jobs down now. Returns what follows. For operators."""
         return self._order("POST", "pools", pool, "fold")
+
+    def hosts(self, pool: str | None = None, *, limit: int | None = None) -> list[HostView]:
+        """The hosts of pools that name them one by one, the head first. For operators."""
+        return self._list(HostView, "hosts", limit, pool=pool)
+
+    def repair_host(self, pool: str, host: str) -> str:
+        """Try a host that is missing now, whatever its back-off. Returns what follows. For operators."""
+        return self._order("POST", "pools", pool, "hosts", host, "repair")
+
+    def drain_host(self, pool: str, host: str) -> str:
+        """Begin nothing new on a host; when its jobs have ended, end Ray there. Returns what follows. For operators."""
+        return self._order("POST", "pools", pool, "hosts", host, "drain")
+
+    def undrain_host(self, pool: str, host: str) -> str:
+        """Bring a drained host back. Returns what follows. For operators."""
+        return self._order("POST", "pools", pool, "hosts", host, "undrain")
 
     def _order(self, method: str, *path: str) -> str:
         return reading.one(Message, self._call(method, *path), self.address).message

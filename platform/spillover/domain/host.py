@@ -44,7 +44,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about a host that is not as it must be (`fatal`) or should be. The text has the value and the remedy."""
+    """Something about a host that is not as it must be (`fatal`) or should be. The text has value and remedy."""
 
     text: str
     fatal: bool = True

@@ -56,6 +56,15 @@ class PoolQuery:
 
 
 @dataclass(frozen=True)
+class HostQuery:
+    """Which hosts."""
+
+    pool: str | None = _field(None, "Only this pool's.")
+    limit: int = _limit(1000)
+    after: str | None = _after()
+
+
+@dataclass(frozen=True)
 class EventQuery:
     """Which part of the history."""
 

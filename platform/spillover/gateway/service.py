@@ -12,6 +12,7 @@ from ..domain.answers import (
     Bill,
     EventView,
     Explanation,
+    HostView,
     NewToken,
     Page,
     PoolInfo,
@@ -20,7 +21,7 @@ from ..domain.answers import (
     TokenView,
 )
 from ..domain.job import JobView, SubmitRequest
-from ..domain.questions import CostQuery, EventQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
+from ..domain.questions import CostQuery, EventQuery, HostQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
 
 
 class JobService(Protocol):
@@ -120,6 +121,26 @@ class OperatorService(Protocol):
         ...
 
 
+class HostService(Protocol):
+    """Hosts of pools that name them one by one. Orders return a sentence that says what follows."""
+
+    async def hosts(self, caller: Caller, query: HostQuery) -> Page[HostView]:
+        """The hosts as they are now."""
+        ...
+
+    async def repair(self, caller: Caller, pool: str, host: str) -> str:
+        """Try a missing host now."""
+        ...
+
+    async def drain(self, caller: Caller, pool: str, host: str) -> str:
+        """Let a host's jobs finish, and end Ray there."""
+        ...
+
+    async def undrain(self, caller: Caller, pool: str, host: str) -> str:
+        """Bring a drained host back."""
+        ...
+
+
 class TokenService(Protocol):
     """Who gets in, and who lets them in."""
 
@@ -148,3 +169,4 @@ class Services:
     insight: InsightService
     operators: OperatorService
     tokens: TokenService
+    hosts: HostService

@@ -4,7 +4,8 @@ Ray's own `ray stop` goes by process names and would end every Ray on the machin
 belongs to a node if one of these holds:
 - its environment carries the node's mark, a variable that children inherit;
 - Ray has written the process's title over its environment, and it works in the node's folder;
-- it is a child of one that belongs, and carries no mark of another node.
+- it is a child of one that belongs, and carries no mark of another node;
+- it was remembered, by its id and its start time.
 """
 
 import os
@@ -42,8 +43,12 @@ class Process:
     parent: int
 
 
-def find(marks: Iterable[Mark]) -> list[Process]:
-    """The live processes that belong to one of the marks, this process excepted."""
+Known = frozenset[tuple[int, str]]
+"""Processes that were seen to belong, by id and start time."""
+
+
+def find(marks: Iterable[Mark], remembered: Known = frozenset()) -> list[Process]:
+    """The live processes that belong to one of the marks, or were remembered; this process excepted."""
     held = tuple(marks)
     pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()] if held else []
     everyone = [process for pid in pids if (process := _read(pid))]
@@ -51,7 +56,7 @@ def find(marks: Iterable[Mark]) -> list[Process]:
     for process in everyone:
         children[process.parent].append(process)
     found: dict[int, Process] = {}
-    front = [p for p in everyone if _belongs(p.pid, held)]
+    front = [p for p in everyone if (p.pid, p.started) in remembered or _belongs(p.pid, held)]
     while front:
         process = front.pop()
         if process.pid not in found:
@@ -61,13 +66,13 @@ def find(marks: Iterable[Mark]) -> list[Process]:
     return list(found.values())
 
 
-def end(marks: Iterable[Mark]) -> list[int]:
+def end(marks: Iterable[Mark], remembered: Known = frozenset()) -> list[int]:
     """End them, gently first, and return the ids of those that would not go.
 
     The raylet goes first: it tells the cluster that its node leaves, and takes its workers along.
     """
-    known: set[Process] = set()
     held = tuple(marks)
+    known = {Process(p.pid, p.started, p.name, 0) for p in find(held, remembered)}
     _round(held, known, signal.SIGTERM, RAYLET_GRACE_S, lambda process: process.name == "raylet")
     _round(held, known, signal.SIGTERM, TERM_GRACE_S)
     _round(held, known, signal.SIGKILL, KILL_GRACE_S)

@@ -36,6 +36,11 @@ def test_a_list_is_shown_as_a_table(command, spillover, api, request):
         (["events", "onprem", "--actor", "ann"], "GET /events?subject=onprem&actor=ann&limit=200"),
         (["fold", "onprem"], "POST /pools/onprem/fold"),
         (["fence", "onprem"], "POST /pools/onprem/fence"),
+        (["hosts"], "GET /hosts?limit=10000"),
+        (["hosts", "onprem"], "GET /hosts?pool=onprem&limit=10000"),
+        (["repair", "onprem", "10.0.0.1"], "POST /pools/onprem/hosts/10.0.0.1/repair"),
+        (["drain", "onprem", "10.0.0.1"], "POST /pools/onprem/hosts/10.0.0.1/drain"),
+        (["undrain", "onprem", "10.0.0.1"], "POST /pools/onprem/hosts/10.0.0.1/undrain"),
     ],
 )
 def test_json_is_the_answer_byte_for_byte(args, path, spillover, api):
@@ -51,6 +56,17 @@ def test_pools_can_show_nodes(spillover, api, a_pool):
     result = spillover("pools", "--nodes")
     assert "ab12" in result.stdout
     assert "worker (head)" in result.stdout
+
+
+def test_hosts_show_what_is_wrong_with_each(spillover, api):
+    """A line has a host's state, its problem and when it is tried again; a drain that was taken back says so."""
+    host = {"pool": "onprem", "host": "10.0.0.2", "role": "worker", "since": 5.0, "node_id": None, "target": "up"}
+    missing = host | {"status": "missing", "problem": "no working `ray`", "retry_at": 2e9}
+    api.put("GET /hosts?limit=10000", {"items": [missing, host | {"status": "draining"}], "next": None})
+    text = spillover("hosts").stdout
+    assert "no working `ray`" in text
+    assert "in " in text.splitlines()[2]
+    assert "draining (undrained)" in text
 
 
 def test_explain_tells_the_newest_decision_first(spillover, api, an_explanation):

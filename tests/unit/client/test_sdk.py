@@ -14,7 +14,7 @@ import spillover
 from spillover import Client, job_metadata
 from spillover.client import public, reading
 from spillover.domain.access import Role
-from spillover.domain.answers import Bill, Explanation, Health, NewToken, Page, QueueEntry, Quote, TokenView
+from spillover.domain.answers import Bill, Explanation, Health, Message, NewToken, Page, QueueEntry, Quote, TokenView
 from spillover.domain.questions import (
     MOST_ITEMS,
     CostQuery,
@@ -105,6 +105,10 @@ def test_answers_are_typed(served):
     assert (made.secret, made.token.user) == ("s3cret", "dora")
     assert client.revoke_token("ab12") == "ab12 is revoked"
     assert (client.fence("onprem"), client.fold("on prem")) == ("onprem is fenced", "on prem will fold")
+    assert client.hosts("onprem")[0].host == "10.0.0.1"
+    assert client.drain_host("onprem", "h1") == "h1 of onprem drains"
+    assert client.undrain_host("onprem", "h1") == "h1 of onprem comes back"
+    assert client.repair_host("onprem", "h1") == "h1 of onprem is tried"
 
 
 def test_a_server_that_is_starting_says_so(served):
@@ -262,15 +266,15 @@ def test_every_call_of_the_api_has_a_method():
         name: typing.get_type_hints(f)["return"] for name, f in vars(Client).items() if callable(f) and name[0] != "_"
     }
     names = {"list_tokens": "tokens", "create": "create_token", "revoke": "revoke_token"}
+    names |= {verb: f"{verb}_host" for verb in ("repair", "drain", "undrain")}
     for endpoint in ENDPOINTS:
         if endpoint.answer in (bytes, str, dict):
             continue
         name = names.get(endpoint.handler.__name__, endpoint.handler.__name__)
         answered = methods.pop(name)
         item = typing.get_args(endpoint.answer)
-        assert answered == (
-            list[item[0]] if item else endpoint.answer if name not in {"fence", "fold", "revoke_token"} else str
-        )
+        said = str if endpoint.answer is Message else endpoint.answer
+        assert answered == (list[item[0]] if item else said)
     assert methods == {}
 
 

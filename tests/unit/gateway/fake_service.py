@@ -17,6 +17,7 @@ from spillover.domain.answers import (
     CostRow,
     EventView,
     Explanation,
+    HostView,
     JobFacts,
     NewToken,
     NodeView,
@@ -29,7 +30,7 @@ from spillover.domain.answers import (
 )
 from spillover.domain.job import Attempt, Job, JobStatus, JobView, SubmitRequest
 from spillover.domain.job import Hints as NoHints
-from spillover.domain.questions import CostQuery, EventQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
+from spillover.domain.questions import CostQuery, EventQuery, HostQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
 from spillover.domain.resources import Demand
 from spillover.errors import DuplicateJob, Forbidden, JobNotTerminal, NotFound, PackageTooLarge
 from spillover.gateway.app import build_app
@@ -239,9 +240,25 @@ class FakeTokens:
         return f"{token_id} is revoked"
 
 
+class FakeHosts:
+    """One pool of two hosts."""
+
+    async def hosts(self, caller: Caller, query: HostQuery) -> Page[HostView]:
+        return Page((HostView("onprem", "10.0.0.1", "head", "up", "up", 1.0, "ab12", "", None),))
+
+    async def repair(self, caller: Caller, pool: str, host: str) -> str:
+        return f"{host} of {pool} is tried"
+
+    async def drain(self, caller: Caller, pool: str, host: str) -> str:
+        return f"{host} of {pool} drains"
+
+    async def undrain(self, caller: Caller, pool: str, host: str) -> str:
+        return f"{host} of {pool} comes back"
+
+
 def services_around(jobs: FakeService) -> Services:
     """All that the gateway serves, around these jobs."""
-    return Services(jobs, FakeInsight(jobs), FakeOperators(), FakeTokens(jobs))
+    return Services(jobs, FakeInsight(jobs), FakeOperators(), FakeTokens(jobs), FakeHosts())
 
 
 @asynccontextmanager

@@ -79,6 +79,9 @@ async def test_orders_answer_with_a_sentence() -> None:
         for verb, message in (("fence", "onprem is fenced"), ("fold", "onprem will fold")):
             answer = await client.post(f"{BASE}/pools/onprem/{verb}")
             assert await answer.json() == {"message": message}
+        for verb, message in (("repair", "is tried"), ("drain", "drains"), ("undrain", "comes back")):
+            answer = await client.post(f"{BASE}/pools/onprem/hosts/10.0.0.1/{verb}")
+            assert await answer.json() == {"message": f"10.0.0.1 of onprem {message}"}
         answer = await client.delete(f"{BASE}/tokens/ab12")
         assert await answer.json() == {"message": "ab12 is revoked"}
 

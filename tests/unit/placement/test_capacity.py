@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from placement_builders import NOW, cloud, down, gang, node_type, onprem, res, up, use, work
 
 from spillover.domain.pool import Market, Node, PoolStatus
@@ -43,6 +45,15 @@ def test_use_in_smaller_pieces_is_set_against_the_declared_bundle():
 def test_over_use_is_charged_as_observed():
     """The charge is the larger of declared and observed."""
     assert cpus(up(onprem(), 1, work=[work("a", "1x{CPU:1}")], usage=[use("n0", "a", CPU=3)])) == [1]
+
+
+def test_a_closed_node_has_room_for_nothing():
+    """Work on a node that is being drained stays charged there, and neither its free room nor its end is offered."""
+    view = up(onprem(), 2, work=[work("a", "1x{CPU:3}")], usage=[use("n0", "a", CPU=3)])
+    rooms = rooms_of(replace(view, closed=frozenset({"n0"})))
+    assert [free.get("CPU", 0.0) for free in rooms.frees[1:]] == [-3, 4]
+    assert not rooms.rooms[1].total
+    assert [hold.takes[0] for hold in rooms.holds] == [(1, (("CPU", 3.0),))], "once it ends, nothing is free there"
 
 
 def test_use_of_an_owner_that_is_gone_is_still_use():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cost, events, jobs, pools, queue, quote, status, tokens
+from . import cost, events, hosts, jobs, pools, queue, quote, status, tokens
 from .endpoint import ROOT, Endpoint
 from .openapi import describing
 
@@ -12,6 +12,7 @@ _CALLS: tuple[Endpoint, ...] = (
     *jobs.ENDPOINTS,
     *quote.ENDPOINTS,
     *pools.ENDPOINTS,
+    *hosts.ENDPOINTS,
     *cost.ENDPOINTS,
     *events.ENDPOINTS,
     *tokens.ENDPOINTS,

@@ -25,6 +25,7 @@ _TOKEN = "A token of Spillover, which is what Ray's clients send too: `RAY_AUTH_
 _IN_PATHS = {
     "any_id": "A submission id, or a pool's name and a core job id, such as `onprem:02000000`.",
     "pool": "The pool's name.",
+    "host": "The host's address, as `GET /hosts` lists it.",
     "token_id": "The short id of the token, as `GET /tokens` lists it; never the token itself.",
     "link": "The signed link, as it was handed to the pool.",
     "name": "The package's file name, which ends as Ray's nodes expect.",

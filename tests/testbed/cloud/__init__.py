@@ -1,0 +1,1 @@
+"""A fake EC2: moto answers the API, hosts of the test bed are the instances, and it keeps its own bill."""
