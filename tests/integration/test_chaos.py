@@ -28,7 +28,7 @@ SAMPLE_S = 75.0
 """Of faults; the world's start and the settling come on top of it."""
 
 ON_BED = ("forget_tag", "lost_second")
-SAMPLED = ("skip_fence", "forget_tag") if not SOAK else tuple(HUNTS)
+SAMPLED = ("double_attempt", "forget_tag") if not SOAK else tuple(HUNTS)
 OUT = Path(__file__).parents[2] / "build" / "soak-sample.json"
 
 bed_only = pytest.mark.skipif(bool(missing()), reason=f"no test bed here: needs {', '.join(missing())}")

@@ -280,6 +280,7 @@ JOB = (
 )
 
 
+@pytest.mark.skipif(not os.environ.get("SPILLOVER_SOAK"), reason="with SPILLOVER_SOAK: others raise Ray there, too")
 @pytest.mark.timeout(600)
 def test_ray_raises_a_cluster_runs_a_job_and_folds_it(bed: Testbed, ec2: Any) -> None:
     """Plain `ray up`: a spot worker comes from zero for a job, and `ray down` leaves nothing but a bill."""
