@@ -8,7 +8,7 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
 # -P keeps a script's own folder off the path. What raises real clusters, and what builds snapshots, is the tests' own.
-sys.path[:0] = [str(TESTS / folder) for folder in ("perf", "integration", "unit/placement")]
+sys.path[:0] = [str(TESTS / folder) for folder in ("perf", "integration", "unit/placement", ".")]
 
 from perf_main import load_all, main  # noqa: E402
 

@@ -18,7 +18,7 @@ from .reaper import strays
 
 log = logging.getLogger(__name__)
 
-_DOWN_EVERY_S = 30.0
+_DOWN_EVERY_S = 15.0
 _SETTLES_S = 120.0
 
 
