@@ -31,6 +31,7 @@ class State(TypedDict):
     """All that the next step depends on, besides the arguments: its batch follows from its number."""
 
     step: int
+    seconds: float
     first_loss: float
     weights: Tensor
     mean: Tensor
@@ -56,6 +57,7 @@ class Learner:
         self.model = model
         self.mean_over_ranks = mean_over_ranks
         self.step = 0
+        self.seconds = 0.0  # of training; whoever runs the steps keeps the time
         self.first_loss = math.nan
         parameters = list(model.parameters())
         self.weights = torch.nn.utils.parameters_to_vector(parameters).detach()
@@ -96,13 +98,18 @@ class Learner:
 
     def save(self, path: Path) -> None:
         state = State(
-            step=self.step, first_loss=self.first_loss, weights=self.weights, mean=self.mean, square=self.square
+            step=self.step,
+            seconds=self.seconds,
+            first_loss=self.first_loss,
+            weights=self.weights,
+            mean=self.mean,
+            square=self.square,
         )
         torch.save(state, path)
 
     def load(self, path: Path) -> None:
         state: State = torch.load(path, weights_only=True)
-        self.step, self.first_loss = state["step"], state["first_loss"]
+        self.step, self.seconds, self.first_loss = state["step"], state["seconds"], state["first_loss"]
         self.weights.copy_(state["weights"])
         self.mean.copy_(state["mean"])
         self.square.copy_(state["square"])

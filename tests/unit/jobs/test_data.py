@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-JOB = Path(__file__).parents[3] / "jobs" / "train_bytes"
-
 
 @pytest.fixture
-def data(monkeypatch: pytest.MonkeyPatch) -> Any:
+def data(load: Callable[[str], Any]) -> Any:
     pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(str(JOB))
-    yield importlib.import_module("data")
-    for name in [n for n, m in sys.modules.items() if str(getattr(m, "__file__", "")).startswith(str(JOB))]:
-        del sys.modules[name]  # `data` and `model` are names that another job may use as well
+    return load("data")
 
 
 def test_split_is_deterministic(data: Any) -> None:
@@ -57,10 +50,20 @@ def test_targets_are_the_next_bytes(data: Any) -> None:
     assert tokens[:, 1:].equal(targets[:, :-1])
 
 
-def test_no_two_ranks_or_steps_share_a_seed(data: Any) -> None:
-    """Every step of every rank draws its own batch, and other run seeds draw others."""
+def test_no_two_parts_or_steps_share_a_seed(data: Any) -> None:
+    """Every part of every step draws its own text, and other run seeds draw others."""
     cells = list(itertools.product(range(3), range(200), range(4)))
-    assert len({data.batch_seed(seed, step, rank, 4) for seed, step, rank in cells}) == len(cells)
+    assert len({data.batch_seed(seed, step, part, 4) for seed, step, part in cells}) == len(cells)
+
+
+def test_joined_parts_keep_their_order(data: Any) -> None:
+    """Parts that are joined stand one after the other, tokens and targets alike."""
+    text = data.load_split().train
+    parts = [data.sample(text, batch=2, context=8, seed=seed) for seed in (1, 2, 3)]
+    tokens, targets = data.joined(parts)
+    assert tokens.shape == targets.shape == (6, 8)
+    assert tokens[2:4].equal(parts[1][0])
+    assert targets[4:].equal(parts[2][1])
 
 
 def test_a_batch_follows_from_its_seed(data: Any) -> None:

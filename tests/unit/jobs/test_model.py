@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-JOB = Path(__file__).parents[3] / "jobs" / "train_bytes"
 SMALL = {"context": 16, "width": 32, "heads": 2, "layers": 1}
 
 
 @pytest.fixture
-def job(monkeypatch: pytest.MonkeyPatch) -> Any:
+def job(load: Callable[[str], Any]) -> Iterator[Any]:
     torch = pytest.importorskip("torch")
-    monkeypatch.syspath_prepend(str(JOB))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield SimpleNamespace(torch=torch, **{n: importlib.import_module(n) for n in ("data", "model", "learn")})
+    yield SimpleNamespace(torch=torch, **{name: load(name) for name in ("data", "model", "learn")})
     torch.set_num_threads(threads)
-    for name in [n for n, m in sys.modules.items() if str(getattr(m, "__file__", "")).startswith(str(JOB))]:
-        del sys.modules[name]  # `data` and `model` are names that another job may use as well
 
 
 def new_learner(job: Any, seed: int = 0, **options: Any) -> Any:
@@ -108,12 +103,12 @@ def test_model_lives_in_the_vector(job: Any) -> None:
 def test_resume_gives_the_same_next_step(job: Any, tmp_path: Path) -> None:
     """A run that was saved and loaded takes exactly the step that it would have taken."""
     learner, resumed = new_learner(job, seed=0), new_learner(job, seed=1)
-    learner.first_loss = 5.5
+    learner.first_loss, learner.seconds = 5.5, 1.25
     for step in range(3):
         learner.learn(batch_at(job, step), steps=10)
     learner.save(tmp_path / "state.pt")
     resumed.load(tmp_path / "state.pt")
-    assert (resumed.step, resumed.first_loss) == (3, 5.5)
+    assert (resumed.step, resumed.first_loss, resumed.seconds) == (3, 5.5, 1.25)
     losses = [float(one.learn(batch_at(job, 3), steps=10)) for one in (learner, resumed)]
     assert losses[0] == losses[1]
     assert learner.weights.equal(resumed.weights)
