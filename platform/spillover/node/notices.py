@@ -34,6 +34,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 LOOK_S = 1.0
+# Ray is told an earlier end: its command line takes a moment, and a node that dies before its deadline counts as failed
+EARLY_S = 2
 RETRY_S = 2.0
 IMDS_TIMEOUT_S = 2.0
 LEASE_WARNING_S = 120.0
@@ -141,7 +143,7 @@ class Poller:
                 self._sleep(LOOK_S)
                 continue
             first = min(endings, key=lambda ending: ending.at)
-            left = max(0, int(first.at - self._clock()))
+            left = max(0, int(first.at - self._clock()) - EARLY_S)
             say(first.reason, "in", left, "s")
             if self._drain(first.reason, left):
                 say("the node drains")

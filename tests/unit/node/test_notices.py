@@ -64,7 +64,7 @@ def test_a_spot_notice_drains_the_node_once(imds: FakeImds) -> None:
     bench = Bench(spot)
     notice = json.dumps({"action": "terminate", "time": "2025-11-24T16:01:52Z"})
     bench.plan = {3: lambda: imds.paths.update({"spot/instance-action": notice})}
-    assert bench.run() == [(3, "EC2 takes this spot instance back (terminate)", 109)]
+    assert bench.run() == [(3, "EC2 takes this spot instance back (terminate)", 107)]
 
 
 @pytest.mark.parametrize("text", ["", "soon", "[]", '{"action": "stop"}', '{"action": "stop", "time": "tomorrow"}'])
@@ -88,7 +88,7 @@ def test_a_lease_is_believed_to_end_only_at_its_end(tmp_path: Path, lease_s: int
     file = tmp_path / "lease-ends"
     publish(file, 500.0 + lease_s, 500.0)()
     bench = Bench(LeaseEnd(file, lambda: bench.now), sleeps_at_most=4000)
-    assert bench.run() == [(lease_s - warned_s, "the lease of this machine ends", warned_s)]
+    assert bench.run() == [(lease_s - warned_s, "the lease of this machine ends", warned_s - 2)]
 
 
 def test_a_renewed_lease_is_not_drained(tmp_path: Path) -> None:
@@ -105,14 +105,14 @@ def test_a_drain_that_ray_did_not_take_is_tried_again() -> None:
     """Ray's control service may be away: the drain is sent until it is taken, with the time that is left then."""
     bench = Bench(lambda: Ending("gone", 510.0), refusals=7)
     assert [(after, left) for after, _, left in bench.run()] == [
-        (0, 10), (2, 8), (4, 6), (6, 4), (8, 2), (10, 0), (12, 0), (14, 0),
+        (0, 8), (2, 6), (4, 4), (6, 2), (8, 0), (10, 0), (12, 0), (14, 0),
     ]  # fmt: skip
 
 
 def test_the_first_of_two_endings_counts() -> None:
     """A spot notice beside a lease that ends later: the node is told the earlier deadline."""
     bench = Bench(lambda: Ending("lease", 600.0), lambda: Ending("spot", 530.0))
-    assert bench.run() == [(0, "spot", 30)]
+    assert bench.run() == [(0, "spot", 28)]
 
 
 def fake_ray(tmp_path: Path, exit_status: int = 0) -> tuple[str, Path]:
@@ -188,7 +188,7 @@ def test_the_program_drains_for_a_notice(tmp_path: Path, imds: FakeImds) -> None
     imds.paths["instance-life-cycle"] = "spot"
     imds.paths["spot/instance-action"] = '{"action": "terminate", "time": "2025-11-24T16:02:00Z"}'
     subprocess.run(program(tmp_path, imds.url, "--head"), check=True, timeout=30, capture_output=True)
-    assert (tmp_path / "said").read_text().splitlines()[-4:-2] == ["--deadline-remaining-seconds", "119"]
+    assert (tmp_path / "said").read_text().splitlines()[-4:-2] == ["--deadline-remaining-seconds", "117"]
 
 
 def test_an_on_demand_head_is_never_drained(tmp_path: Path, imds: FakeImds) -> None:
