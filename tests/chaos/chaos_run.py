@@ -138,7 +138,7 @@ class ChaosRun:
         instances = self._world.instances()
         live = sum(instance.ended is None for instance in instances)
         self._say(
-            f"{now - self._began:4.0f} s: {len(self._load.accepted)} jobs accepted, {len(self._settling.final)} seen to end, "
+            f"{now - self._began:4.0f} s: {len(self._load.accepted)} jobs accepted, "
             f"{len({beat.run for beat in beats})} runs, {live} of {len(instances)} machines live, "
             f"{len(self._watch.seen)} violations; now: {', '.join(self._timeline.current) or 'no fault'}"
         )
