@@ -98,6 +98,23 @@ def test_a_spot_notice_reaches_the_job(cluster: BurstCluster) -> None:
     assert task_runs_on(cluster, after)
 
 
+def test_what_the_cloud_lacks_gives_way(cluster: BurstCluster) -> None:
+    """With no spot machine to be had, one on demand of the same size comes; and a zone that has none is passed over."""
+    cluster.bed.cloud.capacity({"m5.2xlarge/spot": 0, "m5.2xlarge/on_demand/us-west-2a": 0})
+    try:
+        cluster.submit("more", 1)
+
+        def on_demand() -> list[dict[str, Any]]:
+            return [machine for machine in cluster.machines("worker") if machine["market"] == "on_demand"]
+
+        (instead,) = wait_for("a machine on demand", on_demand, 120)
+        assert instead["zone"] != "us-west-2a"
+        wait_for("the task to be done there", lambda: f"done on ['{instead['id']}']" in cluster.logs("more"), 120)
+    finally:
+        cluster.bed.cloud.capacity({"m5.2xlarge/spot": None, "m5.2xlarge/on_demand/us-west-2a": None})
+    assert "caps {'cpu-8-spot': " in cluster.said_on(cluster.head()["id"], "/tmp/spillover-capacity.log")
+
+
 def test_a_lease_that_nobody_renews_ends_the_machine(cluster: BurstCluster) -> None:
     """Two leases are about to end. The head's is renewed, and it lives on; a busy worker warns its job and ends itself."""
     doomed, head = worker(cluster), cluster.head()
