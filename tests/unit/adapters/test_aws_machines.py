@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from moto_server import Cloud, cloud
 
+from moto_server import Cloud, cloud
 from spillover.adapters.aws_machines import AwsMachines
 from spillover.domain.provider import MachineState
 from spillover.errors import ProviderError
