@@ -112,7 +112,7 @@ def test_what_the_cloud_lacks_gives_way(cluster: BurstCluster) -> None:
         wait_for("the task to be done there", lambda: f"done on ['{instead['id']}']" in cluster.logs("more"), 120)
     finally:
         cluster.bed.cloud.capacity({"m5.2xlarge/spot": None, "m5.2xlarge/on_demand/us-west-2a": None})
-    assert "caps {'cpu-8-spot': " in cluster.said_on(cluster.head()["id"], "/tmp/spillover-capacity.log")
+    assert "caps {'cpu-8': 8, 'cpu-8-spot': " in cluster.said_on(cluster.head()["id"], "/tmp/spillover-capacity.log")
 
 
 def test_a_lease_that_nobody_renews_ends_the_machine(cluster: BurstCluster) -> None:

@@ -77,7 +77,7 @@ def test_a_host_is_a_machine_of_its_own(bed: Testbed) -> None:
     assert (name, done.returncode) == ("op1", 0)
     assert ray.startswith("ray, version 2.")
     assert int(processes) < 15
-    assert ssh(bed, bed.hosts["op2"], "hostname; ls /tmp").stdout == "op2\n"
+    assert ssh(bed, bed.hosts["op2"], "hostname; find /tmp -type f -maxdepth 1").stdout == "op2\n"
     assert bed.run_on("op1", "cat", "/tmp/mine").stdout == "mine\n"
     assert not Path("/tmp/mine").exists()
 
@@ -92,7 +92,7 @@ def test_a_power_cut_takes_well_under_a_second(bed: Testbed) -> None:
     assert answers(bed.hosts["op1"])
     bed.boot("op2")
     assert answers(bed.hosts["op2"])
-    assert bed.run_on("op2", "ls", "/tmp").stdout == ""
+    assert bed.run_on("op2", "find", "/tmp", "-type", "f", "-maxdepth", "1").stdout == ""
 
 
 def test_a_host_boots_with_what_is_wrong_with_it(bed: Testbed) -> None:
