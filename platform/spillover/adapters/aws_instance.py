@@ -82,13 +82,13 @@ def machine_of(instance: Mapping[str, Any], ends: Mapping[str, float]) -> Machin
         ended_at=ended_at,
         billed_s=None if ended_at is None else billed_s(instance, ended_at - launched_at),
         end_reason="" if ended_at is None else _reason(instance),
+        reclaimed=ended_at is not None and _is_reclaimed(instance),
     )
 
 
 def billed_s(instance: Mapping[str, Any], lived_s: float) -> float:
     """Linux by the second, a minute at least; a spot instance that EC2 takes back in its first hour is free."""
-    reclaimed = _is_spot(instance) and instance.get("StateReason", {}).get("Code") == _RECLAIMED
-    if reclaimed and lived_s < _FREE_IF_RECLAIMED_WITHIN_S:
+    if _is_reclaimed(instance) and lived_s < _FREE_IF_RECLAIMED_WITHIN_S:
         return 0.0
     return float(max(_LEAST_BILLED_S, math.ceil(lived_s)))
 
@@ -99,6 +99,10 @@ def _state(instance: Mapping[str, Any]) -> MachineState:
 
 def _is_spot(instance: Mapping[str, Any]) -> bool:
     return instance.get("InstanceLifecycle") == "spot"
+
+
+def _is_reclaimed(instance: Mapping[str, Any]) -> bool:
+    return _is_spot(instance) and instance.get("StateReason", {}).get("Code") == _RECLAIMED
 
 
 def _seconds(text: str) -> float:

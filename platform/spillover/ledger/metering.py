@@ -15,7 +15,7 @@ from ..placement.snapshot import PoolView, Snapshot
 from ..ports import Db, Launcher, Store
 from .catching_up import as_held, catch_up
 from .meter import ENDED, Account, meter, new_nodes, vanished
-from .rented import by_machine, ends, fresh, shown
+from .rented import by_machine, ends, fresh, shown, with_reclaims
 from .reversal import reversals
 
 log = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Metering:
             return
         ids = [machine.id for machine in listing.of(name)]
         metered = await self._db(self._store.known_nodes, name, ids)
-        nodes = [*(n for n in known if n.pool == name), *fresh(view.pool, listing, metered)]
+        nodes = with_reclaims([*(n for n in known if n.pool == name), *fresh(view.pool, listing, metered)], listing)
         view = by_machine(view, listing)
         if nodes and self._must_wait(view):
             await self._db(self._store.record_spend, [n for n in nodes if n.node_id not in metered], [])

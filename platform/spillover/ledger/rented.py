@@ -52,6 +52,12 @@ def shown(nodes: Iterable[PaidNode], listing: Listing) -> list[PaidNode]:
     return [node for node in nodes if node.node_id in ids]
 
 
+def with_reclaims(nodes: Iterable[PaidNode], listing: Listing) -> list[PaidNode]:
+    """The nodes, with the time at which the spot market took those back that it did."""
+    taken = {m.id: m.ended_at for m in listing.machines if m.reclaimed}
+    return [replace(node, reclaimed_at=taken.get(node.node_id, node.reclaimed_at)) for node in nodes]
+
+
 def ends(nodes: Iterable[PaidNode], listing: Listing, now: float) -> Mapping[str, float]:
     """Until when each machine that has ended is billed (Unix seconds), by its id.
 

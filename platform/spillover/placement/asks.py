@@ -10,6 +10,7 @@ from ..domain.resources import Resources
 from .eligibility import why_never
 from .fit import Fit
 from .packing import Gang, gang_of
+from .pricing import load_of
 from .snapshot import QueuedJob
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class Asks:
         hints = job.hints
         # Reasons name the team that may not burst, so such teams share no answers.
         kept = "" if job.may_burst else job.team
-        key = (job.demand, hints.pools, hints.regions, hints.markets, hints.needs, kept, job.may_burst)
+        where = (hints.pools, hints.regions, hints.markets, hints.needs)
+        key = (job.demand, *where, hints.resumable, kept, job.may_burst)
         ask = self._known.get(key)
         if ask is None:
             gang, total = gang_of(job.demand), job.demand.total()
@@ -83,9 +85,10 @@ class Asks:
         return ask
 
     def _fit(self, job: QueuedJob, gang: Gang, total: Resources, lane: Lane) -> Fit:
-        """How the pool answers: the same for all jobs of that demand, those markets and that reason against it."""
+        """How the pool answers: the same for all of that demand, markets, load, and reason against it."""
         why = why_never(job, lane.ceiling)
-        key = (job.demand, job.hints.markets, lane.pool.name, why)
+        load = load_of(job.hints, total, lane.pool, lane.terms)
+        key = (job.demand, job.hints.markets, lane.pool.name, why, load)
         if key not in self._fits:
-            self._fits[key] = Fit(len(self._fits), job, gang, total, lane, why)
+            self._fits[key] = Fit(len(self._fits), job, gang, total, lane, why, load)
         return self._fits[key]

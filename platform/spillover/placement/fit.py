@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..domain.data import Data
 from ..domain.pool import Market, NodeType, PoolKind
 from ..domain.resources import Demand, Resources
 from .capacity import Room
@@ -15,8 +16,9 @@ from .empty import cheapest_rate, empty_plan
 from .line import Line
 from .packing import Free, Gang, Plan, Trial
 from .places import Places
-from .pricing import Price, main_type, price_plan
+from .pricing import Load, Price, main_type, price_plan
 from .snapshot import QueuedJob
+from .transfer import AT_HAND
 
 if TYPE_CHECKING:
     from .lane import Lane
@@ -57,17 +59,19 @@ def worthwhile(quotes: Iterable[Quote]) -> list[Quote]:
 
 
 def _as_good(one: Quote, other: Quote) -> bool:
-    mine, its = one.price, other.price
-    return mine.fixed_usd <= its.fixed_usd and mine.usd_per_s <= its.usd_per_s and one.delay_s <= other.delay_s
+    return one.delay_s <= other.delay_s and one.price.at_most(other.price)
 
 
 class Fit:
     """How one pool answers one kind of job, which needs `total`. `why` is the hard reason against it, or ""."""
 
-    def __init__(self, number: int, job: QueuedJob, gang: Gang, total: Resources, lane: Lane, why: str) -> None:
+    def __init__(
+        self, number: int, job: QueuedJob, gang: Gang, total: Resources, lane: Lane, why: str, load: Load
+    ) -> None:
         self.number = number
         self.lane = lane
         self.why = why
+        self.load = load
         self.types = allowed_types(job.hints, lane.ceiling)
         self.full = False
         self.tight = False
@@ -79,7 +83,7 @@ class Fit:
         self._quotes: tuple[int, tuple[Quote, ...]] = (-1, ())
         self._spare: tuple[int, tuple[Quote, ...]] = (-1, ())
         self._idle: tuple[Price | None] | None = None
-        self._idle_costs: dict[float, float | None] = {}
+        self._idle_costs: dict[tuple[float, Data | None], float | None] = {}
         self._when_free: dict[tuple[str, bool], Quote | None] = {}
 
     def quotes(self) -> tuple[Quote, ...]:
@@ -124,15 +128,23 @@ class Fit:
         if self._idle is None:
             plan = self.pack(self.lane.emptied())
             rooms = self.lane.rooms.rooms
-            self._idle = (None if plan is None else price_plan(plan, rooms, self.lane.pool, raises_head=False),)
+            self._idle = (None if plan is None else self._price(plan, rooms, raises_head=False),)
         return self._idle[0]
 
-    def idle_cost(self, runtime_s: float) -> float | None:
-        """US dollars for a run of that long on the pool's own nodes; None if no start is in sight."""
-        if runtime_s not in self._idle_costs:
+    def idle_cost(self, runtime_s: float, data: Data | None = None) -> float | None:
+        """US dollars for a run of that long on the pool's own nodes, with that data; None if no start is in sight."""
+        key = (runtime_s, data)
+        if key not in self._idle_costs:
             price = self.idle_price()
-            self._idle_costs[runtime_s] = None if price is None else price.cost(runtime_s)
-        return self._idle_costs[runtime_s]
+            if price is not None and data is not None:
+                price = price.fetching(self.lane.transfer_of(data))
+            self._idle_costs[key] = None if price is None else price.cost(runtime_s)
+        return self._idle_costs[key]
+
+    def fetching(self, quote: Quote, data: Data | None) -> Quote:
+        """One of its quotes for a job with that data: the same, if there is nothing to fetch."""
+        transfer = AT_HAND if data is None else self.lane.transfer_of(data)
+        return quote if transfer is AT_HAND else replace(quote, price=quote.price.fetching(transfer))
 
     @cached_property
     def _line(self) -> Line | None:
@@ -216,10 +228,13 @@ class Fit:
         lane = self.lane
         most, nodes = main_type(plan, rooms)
         shown = lead or most
-        price = price_plan(plan, rooms, lane.pool, raises_head=lane.raises_head)
+        price = self._price(plan, rooms, raises_head=lane.raises_head)
         name, market = (shown.name, shown.market) if shown else ("head", Market.OWNED)
         per_hour = shown.price_usd_per_hour if shown else lane.pool.head_price_usd_per_hour
         return Quote(name, market.value, nodes, per_hour, lane.delay_s(plan), plan, price)
+
+    def _price(self, plan: Plan, rooms: Sequence[Room], *, raises_head: bool) -> Price:
+        return price_plan(plan, rooms, self.lane.pool, self.load, self.lane.rate_of, raises_head=raises_head)
 
     def _pack(
         self, frees: Sequence[Free], new: Mapping[str, int], lead: NodeType | None, places: Places

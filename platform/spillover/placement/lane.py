@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from ..domain.pool import PoolKind, PoolRole, PoolStatus
+from ..domain.data import Data
+from ..domain.pool import NodeType, PoolKind, PoolRole, PoolStatus
 from ..domain.resources import Resources
+from ..domain.terms import Terms
 from .capacity import rooms_of
 from .eligibility import Ceiling
+from .interruptions import Rate, set_rate
 from .line import Line, Start
 from .packing import Free, Plan, subtract
 from .snapshot import PoolView
+from .transfer import Transfer, transfer_of
 
 _CLOSED = {PoolStatus.UNREACHABLE: "does not answer", PoolStatus.FOLDING: "is being folded"}
 
@@ -18,8 +22,10 @@ _CLOSED = {PoolStatus.UNREACHABLE: "does not answer", PoolStatus.FOLDING: "is be
 class Lane:
     """A pool, what is free on it, who waits for it, and why it takes nothing now (`closed`, else "")."""
 
-    def __init__(self, view: PoolView, now: float) -> None:
+    def __init__(self, view: PoolView, now: float, terms: Terms | None = None) -> None:
         self.view = view
+        self.terms = terms or Terms()
+        self._transfers: dict[Data, Transfer] = {}
         self.pool = view.pool
         self.now = now
         self.burst = view.pool.role is PoolRole.BURST
@@ -30,6 +36,22 @@ class Lane:
         self.reserved: Start | None = None
         self.reserved_for = ""
         self.raises_head = view.status is PoolStatus.DOWN and not view.work and view.pool.kind is PoolKind.LAUNCHED
+
+    def rate_of(self, node_type: NodeType) -> Rate:
+        """How often its market takes a node of that type back: as was seen here, else as the settings say."""
+        return self._rates[node_type.name]
+
+    def transfer_of(self, data: Data) -> Transfer:
+        """What it takes to bring that data here."""
+        found = self._transfers.get(data)
+        if found is None:
+            found = self._transfers[data] = transfer_of(data, self.pool, self.terms)
+        return found
+
+    @cached_property
+    def _rates(self) -> dict[str, Rate]:
+        seen = self.view.interruptions
+        return {t.name: seen.get(t.name) or set_rate(t.interruptions_per_hour) for t in self.pool.node_types}
 
     @cached_property
     def total(self) -> Resources:

@@ -44,9 +44,9 @@ def test_full_owned_pools_show_wait_and_cost():
 
 
 def test_what_is_merely_full_shows_what_new_nodes_cost():
-    """A rented type without room costs whole nodes from their start on, as it would if there were some."""
+    """A rented type without room costs whole nodes from their start until they are folded, as if there were some."""
     offer = table(FULL, up(TWO, 0, new={}), demand="2x{CPU:3}", runtime_s=3600.0)["cloud", "spot4"]
-    assert (offer.out, offer.nodes, offer.cost_usd) == ("full now", 2, pytest.approx(2 * 0.40 * 3645 / 3600))
+    assert (offer.out, offer.nodes, offer.cost_usd) == ("full now", 2, pytest.approx(2 * 0.40 * 3945 / 3600))
     assert offer.start_delay_s is None
 
 
@@ -56,15 +56,17 @@ def test_what_is_merely_full_counts_the_head_until_a_job_raises_it():
     jobs = [job(name, runtime_s=3600.0) for name in ("a", "b")]
     spot = [d.offers[0] for d in decide(shot(jobs, view), NOW_OR_CLOUD, explain=("b",))]
     assert [offer.out for offer in spot] == ["full now", "full now"]
-    assert [offer.cost_usd for offer in spot] == [pytest.approx(1.4 * 3645 / 3600), pytest.approx(0.4 * 3645 / 3600)]
+    assert [offer.cost_usd for offer in spot] == [pytest.approx(1.4 * 3945 / 3600), pytest.approx(0.4 * 3945 / 3600)]
 
 
 def test_what_is_ruled_out_shows_what_it_would_cost():
     """A team that may not burst, or a job for another market, sees what it is spared or denied."""
     wanted = {"demand": "1x{CPU:2}", "runtime_s": 3600.0}
-    assert table(FULL, down(TWO), may_burst=False, **wanted)["cloud", "spot4"].cost_usd == pytest.approx(0.405)
+    assert table(FULL, down(TWO), may_burst=False, **wanted)["cloud", "spot4"].cost_usd == pytest.approx(
+        0.40 * 3945 / 3600
+    )
     owned = table(FULL, down(TWO), hints=Hints(markets=("owned",)), **wanted)["cloud", "spot4"]
-    assert (owned.nodes, owned.cost_usd) == (1, pytest.approx(0.405))
+    assert (owned.nodes, owned.cost_usd) == (1, pytest.approx(0.40 * 3945 / 3600))
     spot = table(FULL, down(TWO), hints=Hints(markets=("spot",)), **wanted)["onprem", "cpu4"]
     assert (spot.nodes, spot.cost_usd, spot.start_delay_s) == (1, pytest.approx(0.18), None)
 

@@ -20,17 +20,17 @@ def test_an_owned_node_costs_the_dominant_share():
     assert cost(up(onprem()), demand="2x{CPU:1}") == pytest.approx(0.18)
 
 
-def test_a_new_node_is_paid_whole_with_its_start_up():
-    """A rented node newly started costs its price for run time and start-up, however little of it is used."""
-    assert cost(down(cloud()), demand="1x{CPU:1}") == pytest.approx(0.40 * 3645 / 3600)
+def test_a_new_node_is_paid_whole_with_its_start_up_and_idle_tail():
+    """A rented node newly started costs its price from its start until it is folded, however little of it is used."""
+    assert cost(down(cloud()), demand="1x{CPU:1}") == pytest.approx(0.40 * 3945 / 3600)
 
 
 def test_a_pool_that_is_down_adds_its_head():
     """Raising the pool costs its head as well; a pool that is up does not ask for that again."""
     pool = cloud(head_price_usd_per_hour=0.1)
-    assert cost(down(pool)) == pytest.approx(0.50 * 3645 / 3600)
-    assert cost(up(pool, 0, new={"spot4": 1})) == pytest.approx(0.40 * 3645 / 3600)
-    assert cost(down(pool, status=PoolStatus.RAISING)) == pytest.approx(0.40 * 3645 / 3600)
+    assert cost(down(pool)) == pytest.approx(0.50 * 3945 / 3600)
+    assert cost(up(pool, 0, new={"spot4": 1})) == pytest.approx(0.40 * 3945 / 3600)
+    assert cost(down(pool, status=PoolStatus.RAISING)) == pytest.approx(0.40 * 3945 / 3600)
 
 
 def test_a_node_that_is_up_costs_less_than_a_new_one():
@@ -49,7 +49,7 @@ def test_a_gang_pays_for_every_node_it_starts():
     """Three bundles of three CPUs need three nodes of four."""
     (quote,) = quotes(down(cloud()), demand="3x{CPU:3}")
     assert quote.nodes == 3
-    assert quote.price.cost(0) == pytest.approx(3 * 0.40 * 45 / 3600)
+    assert quote.price.cost(0) == pytest.approx(3 * 0.40 * (45 + 300) / 3600)
 
 
 def test_each_node_type_is_an_offer_of_its_own():
