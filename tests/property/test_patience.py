@@ -39,8 +39,8 @@ def test_the_patience_found_keeps_the_target(past, waiting, target_s):
     if found == math.inf:
         assert mean_wait(past, waiting, 1e9) <= target_s + 1e-6
         return
-    # Just below, since a wait may jump where a job's patience comes to the wait that it had
-    kept = min(mean_wait(past, waiting, found * (1 - 1e-9)), mean_wait(past, waiting, found))
+    # On both sides, since a wait may jump where a job's patience comes to the wait that it had, and rounding decides
+    kept = min(mean_wait(past, waiting, found * near) for near in (1 - 1e-9, 1.0, 1 + 1e-9))
     if kept <= target_s + 1e-4:
         longer = [*(c for c in tried if c > found * (1 + 1e-9)), found * 1.001 + 0.001]
         assert all(mean_wait(past, waiting, c) > target_s - 1e-4 for c in longer)

@@ -26,12 +26,13 @@ def seconds_per_usd(past: Sequence[PastWait], waiting: Sequence[PastWait], targe
     total = sum([wait.wait_s + wait.start_s for wait in others]) + start_s * len(rented)
     slope = sum([wait.usd or 0.0 for wait in rented])
     room = target_s * (len(past) + len(waiting))
-    nearest, above = (math.inf, 0.0), math.inf
+    nearest, above, last = (math.inf, 0.0), math.inf, math.inf
     for c, usd, waited_s in _drops(others):
-        found = _reaches(room - total, slope)
-        if found >= c:
-            return min(found, above)
-        nearest, above = min(nearest, (total + slope * c, c)), math.nextafter(c, 0.0)
+        if c != last:  # those of the same c drop together
+            found = _reaches(room - total, slope)
+            if found >= c:
+                return min(found, above)
+            nearest, above, last = min(nearest, (total + slope * c, c)), math.nextafter(c, 0.0), c
         total += start_s - waited_s
         slope += usd
     found = _reaches(room - total, slope)

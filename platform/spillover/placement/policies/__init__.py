@@ -15,17 +15,20 @@ from importlib import import_module
 from inspect import getdoc
 from typing import Any, NamedTuple
 
-from .base import Context, Judgement, Policy, Steered, learner
+from .base import Context, Judgement, Mover, Policy, Ruled, Steered, learner, mover
 
 __all__ = [
     "Context",
     "Judgement",
+    "Mover",
     "Policy",
     "PolicySetting",
+    "Ruled",
     "Steered",
     "describe",
     "learner",
     "make_policy",
+    "mover",
     "policy_names",
     "policy_settings",
 ]

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol, TypeGuard, runtime_check
 
 from ...domain.decision import Offer
 from ..snapshot import PastWait, QueuedJob
+from .facts import Facts
 
 
 def setting(meaning: str, *, default: Any = MISSING, shown: str = "") -> Any:
@@ -25,6 +26,10 @@ def _unpriced() -> float | None:
     return None
 
 
+def _unknown(job: QueuedJob) -> Facts:
+    raise LookupError(f"nothing is known of job '{job.submission_id}' here")
+
+
 class Context(NamedTuple):
     """What a policy may look at besides the job. A tuple, not a dataclass: one is made for every waiting job.
 
@@ -33,6 +38,7 @@ class Context(NamedTuple):
     `baseline_cost_usd` what that would cost. `ahead` are the submit times (Unix seconds, ascending) of the jobs that
     wait ahead of this one; a job that bursts is no longer among them. `on_demand_usd_per_hour` says what the gang costs
     on new on-demand nodes whatever is free now, None if no rented pool may run it: computed when it is called.
+    `known` makes the facts for rules of plain numbers.
     """
 
     now: float
@@ -42,6 +48,11 @@ class Context(NamedTuple):
     ahead: Sequence[float]
     baseline: bool = True
     on_demand_usd_per_hour: Callable[[], float | None] = _unpriced
+    known: Callable[[QueuedJob], Facts] = _unknown
+
+    def facts(self, job: QueuedJob) -> Facts:
+        """The same in plain numbers, for policies whose rule also runs compiled."""
+        return self.known(job)
 
 
 class Judgement(NamedTuple):
@@ -64,6 +75,41 @@ class Policy(Protocol):
     def judge(self, job: QueuedJob, context: Context) -> Judgement:
         """Whether this job, which has no owned room now, should take `context.offer`."""
         ...
+
+
+@runtime_checkable
+class Ruled(Policy, Protocol):
+    """A policy of plain numbers: live code calls its rule as it stands, a compiled replay compiles it.
+
+    `knobs` are its settings as numbers. `rule(knobs, facts)` returns what to do now (WAIT, ON_DEMAND or SPOT) and until
+    when (Unix seconds) that holds as things stand. A policy that is `steady` answers the same until then.
+    """
+
+    rule: Callable[[Sequence[float], Facts], tuple[int, float]]
+
+    @property
+    def knobs(self) -> tuple[float, ...]:
+        """Its settings as numbers."""
+        ...
+
+
+@runtime_checkable
+class Mover(Ruled, Protocol):
+    """A policy that also moves running work. Each function gives US dollars for `(knobs, facts)` of one job.
+
+    `home_gain_usd`: what it saves to move it from rented nodes to free owned ones. `entry_gain_usd`: what it saves
+    if it
+    begins on owned nodes and is not rented for. `leave_cost_usd`: what it costs to stop it there for another one.
+    """
+
+    home_gain_usd: Callable[[Sequence[float], Facts], float]
+    entry_gain_usd: Callable[[Sequence[float], Facts], float]
+    leave_cost_usd: Callable[[Sequence[float], Facts], float]
+
+
+def mover(policy: Policy) -> Mover | None:
+    """The policy if it moves work."""
+    return policy if isinstance(policy, Mover) else None
 
 
 @runtime_checkable

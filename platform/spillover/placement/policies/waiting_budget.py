@@ -15,6 +15,7 @@ from ..sentences import clock, usd
 from ..snapshot import PastWait, QueuedJob
 from ..steering import seconds_per_usd
 from .base import Context, Judgement, Policy, is_number, setting
+from .facts import ON_DEMAND, WAIT, Facts
 
 LEAST_PAST = 20
 """So many started jobs it takes to steer by: the mean of fewer says little, and one large job would decide."""
@@ -22,6 +23,25 @@ LEAST_PAST = 20
 _BURSTS = "burst_waiting_budget"
 _ONLY = Judgement(burst=True, reason=Reason.ONLY_BURST, sentence="no baseline pool can run it")
 _FREE = Judgement(burst=True, reason=_BURSTS, sentence="renting for it costs nothing")
+
+
+def price_usd(usd_per_hour: float, runtime_s: float) -> float:
+    """What a job costs on demand."""
+    return usd_per_hour * runtime_s / 3600.0
+
+
+def due(submitted_at: float, seconds: float, price: float, now: float) -> tuple[int, float]:
+    """Wait until so many seconds for each dollar are over, then rent; what is free to rent is not waited for."""
+    until = submitted_at + seconds * price
+    if price <= 0.0 or until <= now:
+        return ON_DEMAND, math.inf
+    return WAIT, until
+
+
+def rule(knobs: Sequence[float], facts: Facts) -> tuple[int, float]:
+    """Wait for as long as the job's on-demand price buys. The knob: seconds for each dollar."""
+    price = price_usd(facts.usd_per_hour, facts.left_s)
+    return due(facts.submitted_at, knobs[0], price, facts.now)
 
 
 @dataclass(frozen=True)
@@ -36,6 +56,8 @@ class WaitingBudget:
     """
 
     name: ClassVar[str] = "waiting_budget"
+    rule = staticmethod(rule)
+    steady: ClassVar[bool] = True
     target_mean_wait: float | str | None = setting(
         "the mean wait to steer for, in seconds or as `5min`; give this or `seconds_per_usd`", default=None
     )
@@ -53,6 +75,13 @@ class WaitingBudget:
             raise ValueError(
                 f"seconds_per_usd is {self.seconds_per_usd!r}; write a number above 0, or take the policy 'immediate'"
             )
+
+    @property
+    def knobs(self) -> tuple[float, ...]:
+        """What `rule` takes. Raises AttributeError with a target, since then history sets them anew at each pass."""
+        if self.seconds_per_usd is None:
+            raise AttributeError("waiting_budget with target_mean_wait has no fixed knobs; give seconds_per_usd")
+        return (float(self.seconds_per_usd),)
 
     @property
     def learns(self) -> bool:
@@ -97,11 +126,11 @@ class _Steered:
 def _weigh(job: QueuedJob, context: Context, seconds: float, bound: str) -> Judgement:
     """Burst or wait, by what the job's price buys at so many seconds per dollar."""
     rate = context.on_demand_usd_per_hour()
-    price = (context.offer.cost_usd or 0.0) if rate is None else rate * job.runtime_s / 3600.0
+    price = (context.offer.cost_usd or 0.0) if rate is None else price_usd(rate, job.runtime_s)
     if price <= 0:
         return _FREE
-    until = job.submitted_at + seconds * price
-    if until <= context.now:
+    choice, until = due(job.submitted_at, seconds, price, context.now)
+    if choice != WAIT:
         return Judgement(burst=True, reason=_BURSTS, sentence=f"{_buys(price, seconds * price)}, which is over")
     text = f"waiting_budget bursts it {bound} {clock(until, context.now)} ({_buys(price, seconds * price)})"
     return Judgement(burst=False, reason=Reason.WAITS_BASELINE, sentence=text, until=until)
