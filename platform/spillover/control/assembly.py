@@ -20,6 +20,7 @@ from .links import Links
 from .logs import LogFiles, LogRelay
 from .loop import Book, ControlLoop
 from .machines import MachineWatch
+from .moving import Moves, Moving
 from .operators import Operators
 from .overuse import Overuse
 from .packages import Packages
@@ -27,6 +28,8 @@ from .passes import Passes
 from .pool_views import PoolViews
 from .pools import Pools
 from .service import Service
+from .shadow import Shadow
+from .shadow_report import ShadowReports
 from .tokens import Tokens
 
 
@@ -50,25 +53,29 @@ class Control:
         self.core.close()
 
 
-def assemble(core: Core, link_key: bytes, book: Book, compare: Compare) -> Control:
+def assemble(core: Core, link_key: bytes, book: Book, compare: Compare, moves: Moves) -> Control:
     """All parts around one core.
 
-    `link_key` signs the addresses of packages, `book` is the ledger's meter, `compare` replays what has happened.
+    `link_key` signs the addresses of packages, `book` is the ledger's meter, `compare` replays what has happened,
+    `moves` says which running jobs should go elsewhere.
     """
     packages, files, endings = Packages(core), LogFiles(core.folder), Endings(core)
     links, finder, intake = Links(core, link_key), Finder(core), Intake(core, packages)
-    relay, passes, overuse = LogRelay(core, files), Passes(core), Overuse(core)
+    shadow = Shadow(core, core.shadow) if core.shadow else None
+    relay, passes, overuse = LogRelay(core, files), Passes(core, shadow), Overuse(core)
     attempts = Attempts(core, Handover(core, packages, endings, links), endings, relay)
     views, pools = JobViews(core, passes, overuse), Pools(core)
-    explaining = Explaining(core, passes, intake, views)
+    reports = ShadowReports(core)
+    explaining = Explaining(core, passes, intake, views, reports)
+    moving, machines, keeper = Moving(core, passes, moves), MachineWatch(core), HostKeeper(core)
     return Control(
         core=core,
         service=Service(core, intake, packages, files, links, finder),
-        insight=Insight(core, finder, views, PoolViews(core, passes), explaining, Bills(core, compare)),
+        insight=Insight(core, finder, views, PoolViews(core, passes), explaining, Bills(core, compare), reports),
         operators=Operators(core),
         tokens=Tokens(core),
         hosts=HostOrders(core),
-        loop=ControlLoop(core, passes, attempts, pools, MachineWatch(core), HostKeeper(core), packages, overuse, book),
+        loop=ControlLoop(core, passes, moving, attempts, pools, machines, keeper, packages, overuse, book),
         pools=pools,
         relay=relay,
     )

@@ -15,6 +15,7 @@ from .endings import Endings
 from .handover import Handover
 from .lack import why_starved
 from .logs import LogRelay
+from .move_rules import drop, is_stale
 from .outcome import RAY_FINAL, outcome_of
 
 _STOP_AGAIN_S = 5.0
@@ -135,6 +136,8 @@ class Attempts:
             return
         self._relay.follow(told)
         changed = self._running(job, told, seen)
+        if is_stale(changed, told, self._core.clock.now()):
+            changed, told = await self._drop_move(changed, told, token)
         told = await self._take_back_if_starved(changed, told, seen, token)
         told = await self._stop_if_wanted(changed, told)
         if (changed, told) != (job, attempt):
@@ -148,7 +151,11 @@ class Attempts:
         if not whole and ended_s < _OUTPUT_WAIT_S:
             return  # the next step asks again: an ended job whose output is missing helps nobody
         attempt = replace(attempt, log_whole=whole, ended_at=seen.end_at)
-        outcome, message = outcome_of(seen), seen.message
+        stopped_while_it_ran = bool(attempt.stop_sent_at and attempt.started_at)
+        outcome, message = outcome_of(seen, stopped_while_it_ran=stopped_while_it_ran), seen.message
+        if outcome is Outcome.STOPPED and job.target is JobTarget.RUN and job.move_to is not None:
+            await self._endings.end(job, attempt, Outcome.MOVED, attempt.message, token)
+            return
         if outcome is Outcome.STOPPED and self._over_time(job, attempt):
             limit = show_duration(job.hints.max_runtime_s or 0)
             outcome, message = Outcome.FAILED, f"Job ran longer than its spillover/max-runtime of {limit}."
@@ -171,6 +178,15 @@ class Attempts:
         await self._core.db(self._core.store.update_attempt, marked, job, token, event)
         return marked
 
+    async def _drop_move(self, job: Job, attempt: Attempt, token: str) -> tuple[Job, Attempt]:
+        """A move that could not begin for a while is none: what it was decided on may have changed."""
+        text = f"not moved after all: it could not be stopped on pool {attempt.pool} in time"
+        job, attempt = drop(job, attempt)
+        job = replace(job, message=f"Runs on pool {attempt.pool}.")
+        event = self._core.event(SYSTEM, job.submission_id, text)
+        await self._core.db(self._core.store.update_attempt, attempt, job, token, event)
+        return job, attempt
+
     def _running(self, job: Job, attempt: Attempt, seen: ClusterJob) -> Job:
         if seen.status != "RUNNING":
             text = f"Starts on pool {attempt.pool}. {seen.message}"
@@ -178,7 +194,7 @@ class Attempts:
         return replace(
             job,
             status=JobStatus.RUNNING,
-            message=f"Runs on pool {attempt.pool}.",
+            message=attempt.message if job.move_to is not None else f"Runs on pool {attempt.pool}.",
             started_at=job.started_at or attempt.started_at,
         )
 
@@ -186,6 +202,7 @@ class Attempts:
         now = self._core.clock.now()
         taken_back = attempt.message.startswith(_TAKEN_BACK) and attempt.status is AttemptStatus.HANDED
         wanted = job.target is JobTarget.STOP or self._over_time(job, attempt) or taken_back
+        wanted = wanted or job.move_to is not None
         if not wanted or now - (attempt.stop_sent_at or 0) < _STOP_AGAIN_S:
             return attempt
         try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, JobTarget, Outcome
 from .core import SYSTEM, Core
+from .move_rules import GIVES_WAY_S
 
 _BACKOFF_S = 5.0
 _LONGEST_BACKOFF_S = 600.0
@@ -43,6 +44,8 @@ class Endings:
             return self._final(job, attempt, _STATUS[outcome], attempt.message)
         if job.target is JobTarget.STOP:
             return self._final(job, attempt, JobStatus.STOPPED, f"Job was stopped. {attempt.message}")
+        if outcome is Outcome.MOVED:
+            return self._goes_on(job, attempt)
         if outcome is Outcome.WITHDRAWN:
             return self._again(job, attempt, self._backoff(attempt.number))
         if not job.hints.resumable:
@@ -64,7 +67,17 @@ class Endings:
             not_before=self._core.clock.now() + delay_s,
             message=f"Waits to run again. {attempt.message}",
             wait_reason="again",
+            move_to=None,
         )
+
+    def _goes_on(self, job: Job, attempt: Attempt) -> Job:
+        """It queues without delay, and is offered its new place before all others.
+
+        One that made room lets others go first: else it would be the one that gets it.
+        """
+        not_before = 0.0 if job.move_to else self._core.clock.now() + GIVES_WAY_S
+        text = f"{f'Moves to pool {job.move_to}.' if job.move_to else 'Waits to go on.'} {attempt.message}"
+        return replace(job, status=JobStatus.QUEUED, not_before=not_before, message=text, wait_reason="moves")
 
     @staticmethod
     def _final(job: Job, attempt: Attempt, status: JobStatus, message: str) -> Job:
@@ -78,6 +91,7 @@ class Endings:
             exit_code=attempt.exit_code,
             wait_reason="",
             expected_start_at=None,
+            move_to=None,
         )
 
     async def stopped_in_queue(self, job: Job, token: str) -> None:

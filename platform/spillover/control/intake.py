@@ -13,7 +13,7 @@ from ..domain.pool import PoolStatus
 from ..domain.resources import Demand, Resources
 from ..errors import BadRequest, Forbidden
 from ..placement.eligibility import refusals
-from ..placement.forecast import expected_runtime
+from ..placement.forecast import UNKNOWN, Forecast
 from ..placement.snapshot import PoolView, QueuedJob
 from .core import Core
 from .metadata import Said, read_metadata
@@ -99,7 +99,7 @@ class Intake:
     def _check_fits(self, job: Job) -> None:
         pools = self._core.pools.values()
         views = [PoolView(r.pool, status=PoolStatus.UP, nodes=r.seen.nodes if r.seen else ()) for r in pools]
-        queued = queued_job(job, self._core, ())
+        queued = queued_job(job, self._core)
         reasons = refusals(queued, views)
         if len(reasons) == len(views):
             lines = "; ".join(f"{pool}: {reason}" for pool, reason in reasons.items())
@@ -121,9 +121,8 @@ def entrypoint_resources(request: SubmitRequest) -> Resources:
     return Resources(named).plus(Resources(request.entrypoint_resources or {}))
 
 
-def queued_job(job: Job, core: Core, history: tuple[float, ...]) -> QueuedJob:
-    """The job as placement sees it."""
-    runtime_s, source = expected_runtime(job.hints.runtime_s, history, core.settings.default_runtime_s)
+def queued_job(job: Job, core: Core, forecast: Forecast | None = None) -> QueuedJob:
+    """The job as placement sees it. Without a forecast it can be asked where it fits, not what it costs."""
     return QueuedJob(
         submission_id=job.submission_id,
         user=job.user,
@@ -132,8 +131,10 @@ def queued_job(job: Job, core: Core, history: tuple[float, ...]) -> QueuedJob:
         submitted_at=job.submitted_at,
         demand=job.demand,
         hints=job.hints,
-        runtime_s=runtime_s,
-        runtime_source=source,
+        runtime_s=forecast.mean_s if forecast else core.settings.default_runtime_s,
+        runtime_source=forecast.source if forecast else UNKNOWN,
         not_before=job.not_before,
         may_burst=core.settings.team_may_burst(job.team),
+        moved=job.moved_at is not None,
+        forecast=forecast,
     )

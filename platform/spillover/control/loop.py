@@ -13,6 +13,7 @@ from .attempts import Attempts
 from .core import Core
 from .hosts import HostKeeper
 from .machines import MachineWatch
+from .moving import Moving
 from .overuse import Overuse
 from .packages import Packages
 from .passes import Passes
@@ -22,6 +23,7 @@ from .workqueue import WorkQueue
 log = logging.getLogger(__name__)
 
 _COLLECT_S = 300.0
+_MOVES_S = 5.0
 
 Book = Callable[[Snapshot], Awaitable[None]]
 """Books what was spent up to a snapshot's instant."""
@@ -34,6 +36,7 @@ class ControlLoop:
         self,
         core: Core,
         passes: Passes,
+        moving: Moving,
         attempts: Attempts,
         pools: Pools,
         machines: MachineWatch,
@@ -44,6 +47,7 @@ class ControlLoop:
     ) -> None:
         self._core = core
         self._passes = passes
+        self._moving = moving
         self._packages = packages
         self._book = book
         self._overuse = overuse
@@ -52,7 +56,7 @@ class ControlLoop:
         self._host_keys = hosts.keys
         self._hosts = WorkQueue(hosts.step, core.clock, limit=32)
         self._machines = WorkQueue(machines.step, core.clock, limit=len(core.pools) or 1)
-        self._due = {"pools": 0.0, "machines": 0.0, "meter": 0.0, "collect": 0.0}
+        self._due = {"pools": 0.0, "machines": 0.0, "moves": 0.0, "meter": 0.0, "collect": 0.0}
         self._live: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -66,6 +70,7 @@ class ControlLoop:
             await self._pools.close()
             await self._machines.close()
             await self._hosts.close()
+            await self._passes.close()
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
@@ -99,9 +104,13 @@ class ControlLoop:
         for decision in await self._passes.run():
             if decision.verdict is Verdict.TAKE and decision.pool:
                 self._pools.add(decision.pool)
+            elif decision.verdict is Verdict.MOVE:
+                await self._moving.begin(decision)
         await self._step_jobs()
+        if self._is_due("moves", _MOVES_S):
+            await self._moving.look()
         if self._is_due("meter", self._core.settings.metering_s):
-            await self._book(await self._passes.snapshot())
+            await self._book(await self._passes.snapshot(kept_room=False))
         if self._is_due("collect", _COLLECT_S):
             await self._packages.collect()
 
@@ -128,7 +137,8 @@ class ControlLoop:
         await self._pools.idle()
         await self._machines.idle()
         await self._hosts.idle()
+        await self._passes.settle()
 
     async def meter_now(self) -> None:
         """Book all spend up to now."""
-        await self._book(await self._passes.snapshot())
+        await self._book(await self._passes.snapshot(kept_room=False))

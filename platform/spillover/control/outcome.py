@@ -21,10 +21,17 @@ OUTCOME_OF_ERROR: dict[str, Outcome] = {
 RAY_FINAL = frozenset({"SUCCEEDED", "FAILED", "STOPPED"})
 
 
-def outcome_of(job: ClusterJob) -> Outcome:
-    """How an attempt with a final Ray status ended. An error type unknown to us counts as the job's own failure."""
+_STOP_CROSSED_END = "JOB_ENTRYPOINT_COMMAND_START_ERROR"
+
+
+def outcome_of(job: ClusterJob, *, stopped_while_it_ran: bool = False) -> Outcome:
+    """How an attempt with a final Ray status ended. An error type unknown to us counts as the job's own failure.
+
+    A stop that reaches Ray in the moment when the driver ends by itself makes Ray look for a process that is gone, and
+    report that the entrypoint could not be started, though it ran. That counts as stopped.
+    """
     if job.status == "SUCCEEDED":
         return Outcome.SUCCEEDED
-    if job.status == "STOPPED":
+    if job.status == "STOPPED" or (stopped_while_it_ran and job.error_type == _STOP_CROSSED_END):
         return Outcome.STOPPED
     return OUTCOME_OF_ERROR.get(job.error_type or "", Outcome.FAILED)

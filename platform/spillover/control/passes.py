@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ..domain.decision import Decision, Verdict
 from ..domain.host import HostState
-from ..domain.job import Attempt, Job, JobStatus, JobTarget, attempt_id
-from ..domain.pool import PoolKind, PoolState, PoolStatus, Usage
-from ..errors import DuplicateJob, StaleClaim
-from ..placement.forecast import LIKE_JOBS
+from ..domain.job import Attempt, Job, JobStatus, JobTarget
+from ..domain.pool import PoolKind, PoolRole, PoolState, PoolStatus, Usage
 from ..placement.place import decide
 from ..placement.snapshot import LiveWork, PoolView, QueuedJob, Snapshot
-from .core import SYSTEM, Core, PoolRuntime
+from .core import Core, PoolRuntime
+from .forecasts import Forecasts
 from .host_room import closed, coming
 from .intake import queued_job
+from .move_rules import STOPS_WITHIN_S, awaited_by, may_move
 from .past_waits import PastWaits
-
-log = logging.getLogger(__name__)
+from .placing import Placing
+from .shadow import Shadow
+from .spot_rates import SpotRates
 
 _REWRITE_S = 15.0
 
@@ -28,48 +27,50 @@ _REWRITE_S = 15.0
 class Passes:
     """Builds snapshots, asks placement, commits what it says."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, shadow: Shadow | None = None) -> None:
         self._core = core
+        self._shadow = shadow
         self._began = core.clock.now()
-        self._history: dict[tuple[str, str], tuple[float, ...]] = {}
-        self._ended = 0
-        self._past = PastWaits(core, self._run_times)
+        self._forecasts = Forecasts(core)
+        self._past = PastWaits(core, self._forecasts)
         self.order: dict[str, int] = {}
         # Also of attempts that have ended: what they held may be seen for a moment longer, and is not foreign use
         self._owners: dict[str, str] = {}
         self._said: dict[str, tuple[str, str, float]] = {}
+        self._arriving: frozenset[str] = frozenset()
+        self._placing = Placing(core)
+        self._rates = SpotRates(core)
 
-    async def snapshot(self) -> Snapshot:
-        """Queue and pools at this instant."""
+    async def snapshot(self, *, kept_room: bool = True) -> Snapshot:
+        """Queue and pools at this instant. `kept_room`: what is kept for jobs on their way counts as taken."""
         store, db = self._core.store, self._core.db
         live = await db(store.live_attempts)
         waiting = [j for j in await db(store.jobs, [JobStatus.QUEUED]) if j.target is JobTarget.RUN]
         for job in waiting:
             if job.wait_reason:  # said before a restart
                 self._said.setdefault(job.submission_id, (job.wait_reason, job.message, 0.0))
+        now = self._core.clock.now()
+        self._arriving = frozenset(j.submission_id for j in waiting if j.move_to and awaited_by(j, now))
         active = {j.submission_id: j for j in await db(store.jobs, _ACTIVE)}
         states = await db(store.pool_states)
-        queued = [await self.queued(job) for job in waiting]
+        await self._forecasts.learn(active.values(), live)
+        forecasts = await self._forecasts.of_all(waiting)
+        queued = [queued_job(job, self._core, said) for job, said in zip(waiting, forecasts, strict=True)]
         hosts = await db(store.hosts) if any(runtime.hosts for runtime in self._core.pools.values()) else []
         views = [
             await self._view(runtime, states.get(name) or PoolState(name), live, active, hosts)
             for name, runtime in self._core.pools.items()
         ]
+        if kept_room and any(job.move_to for job in active.values()):
+            views = [await self._with_kept_room(view, active.values()) for view in views]
         past = await self._past.newest(live)
-        return Snapshot(at=self._core.clock.now(), jobs=tuple(queued), pools=tuple(views), past=past)
+        at, terms = self._core.clock.now(), self._core.settings.terms
+        return Snapshot(at, tuple(queued), tuple(views), past, terms)
 
     async def queued(self, job: Job) -> QueuedJob:
         """The job as placement sees it, with what like jobs took."""
-        return queued_job(job, self._core, await self._run_times(job.team, job.request.entrypoint))
-
-    async def _run_times(self, team: str, entrypoint: str) -> tuple[float, ...]:
-        if self._ended != self._core.ended:  # what can be learnt from a job counts from its end on
-            self._ended = self._core.ended
-            self._history.clear()
-        key = (team, entrypoint)
-        if key not in self._history:
-            self._history[key] = tuple(await self._core.db(self._core.store.run_times, *key, LIKE_JOBS))
-        return self._history[key]
+        await self._forecasts.ready()
+        return queued_job(job, self._core, self._forecasts.of(job))
 
     async def _view(
         self,
@@ -98,12 +99,35 @@ class Passes:
             blocked=self._blocked(runtime, state),
             closed=closed(runtime, hosts) if runtime.hosts else frozenset(),
             lacking=runtime.lacking,
+            interruptions=await self._rates.of(runtime),
         )
 
+    async def _with_kept_room(self, view: PoolView, active: Iterable[Job]) -> PoolView:
+        """The pool with jobs that stop elsewhere to come here: from the decision on, nobody else gets their room."""
+        now, name = self._core.clock.now(), view.pool.name
+        queued = [await self.queued(job) for job in active if awaited_by(job, now) == name]
+        coming = [LiveWork(q.submission_id, q.team, q.demand, now + q.runtime_s) for q in queued]
+        return replace(view, work=(*view.work, *coming)) if coming else view
+
     async def _work(self, attempt: Attempt, job: Job, startup_s: float) -> LiveWork:
-        runtime_s = (await self.queued(job)).runtime_s
-        begins = attempt.started_at or max(attempt.committed_at + startup_s, self._core.clock.now())
-        return LiveWork(job.submission_id, job.team, job.demand, begins + runtime_s, attempt.node_type)
+        now, queued = self._core.clock.now(), await self.queued(job)
+        started, begins = attempt.started_at, max(attempt.committed_at + startup_s, now)
+        return LiveWork(
+            submission_id=job.submission_id,
+            team=job.team,
+            demand=job.demand,
+            ends_at=self._ends_at(job, started, begins + queued.runtime_s),
+            node_type=attempt.node_type,
+            began_at=started,
+            forecast=queued.forecast,
+            movable=queued if may_move(job, attempt, now, self._core.settings.move_cooldown_s) else None,
+        )
+
+    def _ends_at(self, job: Job, started: float | None, otherwise: float) -> float:
+        """When the attempt is expected to end: soon, if it is being stopped to go on elsewhere."""
+        if job.move_to is not None:
+            return (job.moved_at or 0.0) + STOPS_WITHIN_S
+        return otherwise if started is None else self._forecasts.ends_at(job, started)
 
     def _blocked(self, runtime: PoolRuntime, state: PoolState) -> str:
         down = runtime.pool.kind is PoolKind.LAUNCHED and state.status is PoolStatus.DOWN
@@ -129,19 +153,50 @@ class Passes:
         since = max(self._began, state.since)
         return answers and self._core.clock.now() - since < runtime.pool.unreachable_after_s
 
+    async def settle(self) -> None:
+        """Wait until no pass is being compared with the shadow policy."""
+        if self._shadow is not None:
+            await self._shadow.idle()
+
+    async def close(self) -> None:
+        """Compare no more."""
+        if self._shadow is not None:
+            await self._shadow.close()
+
     async def run(self) -> Sequence[Decision]:
         """One pass. Returns what was decided."""
         snapshot = await self.snapshot()
         if not snapshot.jobs or await self._looks_are_due():
             return ()
+        arrived = await self._take_arrivals(snapshot) if self._arriving else ()
+        snapshot = await self.snapshot() if arrived else snapshot
         # A pass over thousands of jobs must not hold up the gateway
         decisions = await self._core.db(decide, snapshot, self._core.policy)
         self.order = {d.submission_id: place for place, d in enumerate(decisions)}
         for decision in decisions:
             if decision.verdict is Verdict.TAKE:
-                await self._take(decision)
+                await self._place(decision)
         await self._wait([d for d in decisions if d.verdict is Verdict.WAIT])
-        return decisions
+        if self._shadow is not None:
+            self._shadow.see(snapshot, decisions)
+        return (*arrived, *decisions)
+
+    async def _take_arrivals(self, snapshot: Snapshot) -> Sequence[Decision]:
+        """Jobs that were stopped elsewhere for the room that they find now: nobody else is asked before them.
+
+        Where it is gone, a job waits with all others, or bursts again, as the policy says.
+        """
+        jobs = tuple(job for job in snapshot.jobs if job.submission_id in self._arriving)
+        decisions = await self._core.db(decide, replace(snapshot, jobs=jobs), self._core.policy)
+        burst = {name for name, runtime in self._core.pools.items() if runtime.pool.role is PoolRole.BURST}
+        home = [d for d in decisions if d.verdict is Verdict.TAKE and d.pool not in burst]
+        for decision in home:
+            await self._place(decision)
+        return home
+
+    async def _place(self, decision: Decision) -> None:
+        if await self._placing.take(decision):
+            self._said.pop(decision.submission_id, None)
 
     async def _wait(self, decisions: Iterable[Decision]) -> None:
         news = [d for d in decisions if self._is_news(d)]
@@ -155,53 +210,6 @@ class Passes:
     def _is_news(self, decision: Decision) -> bool:
         reason, sentence, at = self._said.get(decision.submission_id, ("", "", 0.0))
         return reason != decision.reason or (sentence != decision.sentence and decision.at - at > _REWRITE_S)
-
-    async def _take(self, decision: Decision) -> None:
-        store, db, now = self._core.store, self._core.db, self._core.clock.now()
-        token = secrets.token_hex(8)
-        if not await db(store.claim, decision.submission_id, token, now, now + self._core.settings.claim_s):
-            return
-        try:
-            job = await db(store.job, decision.submission_id)
-            if job and job.status is JobStatus.QUEUED and job.target is JobTarget.RUN:
-                await self._commit_free(job, decision, token)
-        except StaleClaim:
-            log.info("job %s was taken over meanwhile", decision.submission_id)
-        finally:
-            await db(store.release, decision.submission_id, token)
-
-    async def _commit_free(self, job: Job, decision: Decision, token: str) -> None:
-        """Commit the attempt under the next number whose id is not the name of another job."""
-        number = job.attempts + 1
-        while True:
-            try:
-                return await self._commit(job, decision, token, number)
-            except DuplicateJob:
-                number += 1
-
-    async def _commit(self, job: Job, decision: Decision, token: str, number: int) -> None:
-        attempt = Attempt(
-            attempt_id=attempt_id(job.submission_id, number),
-            submission_id=job.submission_id,
-            number=number,
-            pool=decision.pool or "",
-            node_type=decision.node_type or "",
-            market=decision.market or "",
-            committed_at=self._core.clock.now(),
-            why=decision.sentence,
-        )
-        starting = replace(
-            job,
-            status=JobStatus.STARTING,
-            attempts=number,
-            message=decision.sentence,
-            wait_reason="",
-            expected_start_at=None,
-        )
-        event = self._core.event(SYSTEM, job.submission_id, decision.sentence)
-        await self._core.db(self._core.store.start_attempt, starting, attempt, token, event)
-        await self._core.db(self._core.store.add_decisions, [decision])
-        self._said.pop(job.submission_id, None)
 
 
 _ACTIVE = [JobStatus.STARTING, JobStatus.RUNNING, JobStatus.UNREACHABLE]

@@ -12,7 +12,8 @@ class Reason(StrEnum):
     Waiting: BACKOFF until the next attempt is due; NEVER_FITS no pool can run it; WAITS_BASELINE for room;
     BEHIND_FIRST fits now but would delay the first blocked job; POOL_BLOCKED every pool that could run it is closed
     for now; NO_ROOM its pools are rented ones and full; NEVER_BURSTS only rented pools could run it and the policy
-    rents none.
+    rents none; ROOM_IS_MADE: resumable jobs are being stopped on the pool that it waits for.
+    Running: COMES_HOME from rented nodes to owned room; GIVES_WAY to a job that could not come home later.
     """
 
     FITS_BASELINE = "fits_baseline"
@@ -24,3 +25,6 @@ class Reason(StrEnum):
     POOL_BLOCKED = "pool_blocked"
     NO_ROOM = "no_room"
     NEVER_BURSTS = "never_bursts"
+    ROOM_IS_MADE = "room_is_made"
+    COMES_HOME = "comes_home"
+    GIVES_WAY = "gives_way"

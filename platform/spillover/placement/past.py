@@ -20,4 +20,4 @@ class Prices:
         """How a job waited that was placed and has started at these times (Unix seconds)."""
         usd = self._asks.of(job).on_demand_usd(job.runtime_s)
         # A pool's clock may be behind ours
-        return PastWait(usd, max(0.0, placed_at - job.submitted_at), max(0.0, started_at - placed_at), burst)
+        return PastWait(usd, max(0.0, placed_at - job.submitted_at), max(0.0, started_at - placed_at), burst, placed_at)

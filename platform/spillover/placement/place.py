@@ -13,18 +13,23 @@ from bisect import insort
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
+from ..domain.data import Data
 from ..domain.decision import Decision, Offer, Verdict
 from . import sentences
 from .asks import Ask, Asks
 from .codes import Reason
 from .eligibility import refusals
+from .facts_for import facts_for
 from .fit import Fit, Quote, cheapest, worthwhile
 from .lane import Lane
+from .making_room import yielding
 from .offers import all_offers, offer_of
 from .ordering import by_submit, grand_total, held_shares, in_order
 from .policies.base import Context, Judgement, Policy, learner
+from .policies.facts import Facts
 from .snapshot import PAST_JOBS, PastWait, QueuedJob, Snapshot
 from .waiting import Home, home_of, no_offer, with_offer, without_offer
 
@@ -34,6 +39,7 @@ __all__ = ["decide", "decision_for", "refusals"]
 def decide(snapshot: Snapshot, policy: Policy, *, explain: Container[str] = ()) -> tuple[Decision, ...]:
     """One decision for each queued job: first those that are in turn, in that order, then those held back.
 
+    After these, a decision to MOVE for each running job that shall give way to one in the queue.
     Pure: the same snapshot and policy give the same decisions. All offers are listed for jobs that are placed and for
     those whose submission id is in `explain`.
     """
@@ -70,17 +76,20 @@ class _Choice(NamedTuple):
     compared: str = ""
 
 
-def _ways_to_rent(ask: Ask) -> dict[Quote, Fit]:
-    """The rented offers of which one is the cheapest, whatever the run time."""
+def _ways_to_rent(ask: Ask, *, fetching: bool) -> dict[Quote, Fit]:
+    """The rented offers of which one is the cheapest, whatever the run time, and whatever the job has to fetch."""
     ways = {quote: fit for fit in ask.renters for quote in fit.quotes()}
-    return {quote: ways[quote] for quote in worthwhile(ways)}
+    return ways if fetching else {quote: ways[quote] for quote in worthwhile(ways)}
 
 
-def _cheapest_way(ways: dict[Quote, Fit], runtime_s: float, home: Home | None) -> _Choice:
+def _cheapest_way(ways: dict[Quote, Fit], job: QueuedJob, home: Home | None) -> _Choice:
+    runtime_s, data = job.runtime_s, job.hints.data
+    if data is not None:
+        ways = {fit.fetching(quote, data): fit for quote, fit in ways.items()}
     quote = cheapest([*ways], runtime_s)
     fit = ways[quote]
     offer = offer_of(quote, fit.lane.pool.name, runtime_s)
-    cost = home.fit.idle_cost(runtime_s) if home else None
+    cost = home.fit.idle_cost(runtime_s, data) if home else None
     return _Choice(fit, quote, offer, cost, sentences.dearer(offer, cost))
 
 
@@ -92,13 +101,14 @@ class _Pass:
         self._now = snapshot.at
         self._policy = policy
         self._explain = explain
-        self._asks = Asks([Lane(view, snapshot.at) for view in snapshot.pools])
+        self._asks = Asks([Lane(view, snapshot.at, snapshot.terms) for view in snapshot.pools])
         self._ask: dict[str, Ask] = {}
         self._same: dict[tuple[int, int, bool | str], Ask] = {}
         self._ahead: list[float] = []
-        self._ways: dict[Ask, dict[Quote, Fit]] = {}
-        self._rented: dict[tuple[Ask, Fit | None, float], _Choice] = {}
+        self._ways: dict[tuple[Ask, bool], dict[Quote, Fit]] = {}
+        self._rented: dict[tuple[Ask, Fit | None, float, Data | None], _Choice | None] = {}
         self._nothing: dict[Ask, str] = {}
+        self._yielding = yielding(policy, snapshot, self._asks)
 
     def run(self) -> tuple[Decision, ...]:
         """Decide for all jobs."""
@@ -111,7 +121,8 @@ class _Pass:
                 turns.append(job)
         if steered := learner(self._policy):
             self._policy = steered.steer(self._snapshot.past, self._waits(turns))
-        return (*(self._decide(job) for job in self._in_order(turns)), *held)
+        decided = [self._decide(job) for job in self._in_order(turns)]
+        return (*decided, *held, *(self._yielding.decisions if self._yielding else ()))
 
     def _ask_of(self, job: QueuedJob) -> Ask:
         """What the job asks, by identity where it can be: hashing ten thousand equal demands takes long.
@@ -139,14 +150,15 @@ class _Pass:
         """Jobs that are not in turn: they take no room and are not counted as waiting for it."""
         if job.not_before > self._now:
             at = sentences.clock(job.not_before, self._now)
-            text = sentences.waits_at_all(f"its last attempt was lost, and the next one is due at {at}")
+            why = "it was stopped to make room" if job.moved else "its last attempt was lost"
+            text = sentences.waits_at_all(f"{why}, and the next one is due at {at}")
             return self._wait(job, Reason.BACKOFF, text, job.not_before, offers=self._offers(job))
         text = sentences.waits_at_all("no pool can run it", *(fit.why for fit in ask.fits))
         return self._wait(job, Reason.NEVER_FITS, text, offers=self._offers(job))
 
     def _offers(self, job: QueuedJob) -> tuple[Offer, ...]:
         """All offers, if somebody asked."""
-        return all_offers(job, self._ask[job.submission_id], None) if job.submission_id in self._explain else ()
+        return all_offers(job, self._ask[job.submission_id]) if job.submission_id in self._explain else ()
 
     def _decide(self, job: QueuedJob) -> Decision:
         ask = self._ask[job.submission_id]
@@ -162,7 +174,8 @@ class _Pass:
             return self._queue(job, home, reason, text, None)
         judged = self._policy.judge(job, self._context(ask, rented, home))
         if judged.burst:
-            return self._burst(job, ask, rented, judged)
+            made = self._make_room(job, ask, rented, home) if self._yielding and home else None
+            return made or self._burst(job, ask, rented, judged)
         code, text = with_offer(home, behind, self._now, rented.compared, judged)
         return self._queue(job, home, code, text, judged.until)
 
@@ -172,28 +185,45 @@ class _Pass:
         if not found:
             ask.full = all(fit.full for fit in ask.starters)
             return None
+        if job.hints.data is not None:
+            found = [(fit, fit.fetching(quote, job.hints.data)) for fit, quote in found]
         fit, quote = min(found, key=lambda f: f[1].price.cost(job.runtime_s))
         return _Choice(fit, quote, offer_of(quote, fit.lane.pool.name, job.runtime_s))
 
     def _cheapest_rented(self, job: QueuedJob, ask: Ask, home: Home | None) -> _Choice | None:
-        """The same for all jobs of a kind, run time and home, until somebody rents."""
-        ways = self._ways.get(ask)
-        if ways is None:
-            ways = self._ways[ask] = _ways_to_rent(ask)
-        if not ways:
-            return None
-        key = (ask, home.fit if home else None, job.runtime_s)
-        choice = self._rented.get(key)
-        if choice is None:
-            choice = self._rented[key] = _cheapest_way(ways, job.runtime_s, home)
-        return choice
+        """The same for all jobs of a kind, run time, data and home, until somebody rents."""
+        key = (ask, home.fit if home else None, job.runtime_s, job.hints.data)
+        if key not in self._rented:
+            ways = self._ways_of(ask, fetching=job.hints.data is not None)
+            self._rented[key] = _cheapest_way(ways, job, home) if ways else None
+        return self._rented[key]
+
+    def _ways_of(self, ask: Ask, *, fetching: bool) -> dict[Quote, Fit]:
+        key = (ask, fetching)
+        if key not in self._ways:
+            self._ways[key] = _ways_to_rent(ask, fetching=fetching)
+        return self._ways[key]
 
     def _context(self, ask: Ask, rented: _Choice, home: Home | None) -> Context:
+        known = partial(self._facts, ask, rented, home)
         if home is None:
-            return Context(self._now, rented.offer, None, None, self._ahead, baseline=False)
+            return Context(self._now, rented.offer, None, None, self._ahead, baseline=False, known=known)
         wait_s = None if home.start_at is None else home.start_at - self._now
         rate = ask.on_demand_usd_per_hour
-        return Context(self._now, rented.offer, wait_s, rented.baseline_cost_usd, self._ahead, True, rate)  # noqa: FBT003
+        cost = rented.baseline_cost_usd
+        return Context(self._now, rented.offer, wait_s, cost, self._ahead, True, rate, known)  # noqa: FBT003
+
+    def _facts(self, ask: Ask, rented: _Choice, home: Home | None, job: QueuedJob) -> Facts:
+        wait_s = None if home is None or home.start_at is None else home.start_at - self._now
+        fit, quote, terms = rented.fit, rented.quote, self._snapshot.terms
+        return facts_for(job, ask, fit, quote, self._now, wait_s=wait_s, ahead=len(self._ahead), terms=terms)
+
+    def _make_room(self, job: QueuedJob, ask: Ask, rented: _Choice, home: Home) -> Decision | None:
+        """The job waits where others give way to it: the next pass sees them stop, and so its room near."""
+        if self._yielding is None or home.fit.lane.closed or job.moved:
+            return None
+        text = self._yielding.to(job, home.fit, self._facts(ask, rented, home, job))
+        return self._queue(job, home, Reason.ROOM_IS_MADE, text, None) if text else None
 
     def _no_offer(self, job: QueuedJob, ask: Ask) -> str:
         if ask not in self._nothing:
@@ -209,7 +239,7 @@ class _Pass:
 
     def _take(self, job: QueuedJob, ask: Ask, choice: _Choice, reason: str, text: str) -> Decision:
         offer = choice.offer
-        offers = all_offers(job, ask, offer)
+        offers = all_offers(job, ask, (choice.fit, choice.quote))
         choice.fit.lane.take(choice.quote.plan, job.runtime_s)
         return Decision(
             submission_id=job.submission_id,

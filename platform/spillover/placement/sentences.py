@@ -47,6 +47,28 @@ def runs_now(job: QueuedJob, offer: Offer) -> str:
     return f"Runs on {offer.pool} {when}: {room}, {usd(offer.cost_usd)} for {_run_time(job)}."
 
 
+def comes_home(pool: str, rent_usd: float, cost_usd: float) -> str:
+    """A job on rented nodes is moved to owned ones."""
+    compared = f"that saves {usd(rent_usd)} of rent and costs {usd(cost_usd)}"
+    return f"Comes home to {pool}, where there is room for it: {compared}."
+
+
+def room_is_made(names: str, gain_usd: float, cost_usd: float) -> str:
+    """Others are stopped so that the job has room."""
+    compared = f"begins at home, which is expected to save {usd(gain_usd)} and costs {usd(cost_usd)}"
+    return f"Waits until room is made for it: {names} can resume and {_verb(names)} stopped, so that it {compared}."
+
+
+def gives_way(job: str, gain_usd: float, cost_usd: float) -> str:
+    """A resumable job is stopped for another one."""
+    compared = f"that is expected to save {usd(gain_usd)} and costs {usd(cost_usd)}"
+    return f"Gives way to {job}, which could not come home later: {compared}. It goes on from its checkpoint."
+
+
+def _verb(names: str) -> str:
+    return "are" if "," in names else "is"
+
+
 def bursts(job: QueuedJob, offer: Offer, why: str) -> str:
     """The job takes a rented offer."""
     nodes = f"{offer.node_type} x{offer.nodes}" if offer.nodes else "its head alone"

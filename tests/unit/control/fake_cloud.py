@@ -39,12 +39,12 @@ class FakeCloud:
         return machine
 
     def gone(self, machine_id: str, *, free: bool = False) -> None:
-        """It ends now, whoever ended it."""
+        """It ends now, whoever ended it; it is free if the spot market took it back in its first hour."""
         machine = self.machines_by_id[machine_id]
         if machine.state.there:
             now = float(int(self.clock.now()))
             billed = 0.0 if free else max(MINIMUM_S, now - machine.launched_at)
-            ended = replace(machine, state=MachineState.ENDED, ended_at=now, billed_s=billed)
+            ended = replace(machine, state=MachineState.ENDED, ended_at=now, billed_s=billed, reclaimed=free)
             self.machines_by_id[machine_id] = ended
             self.when_gone(ended)
 

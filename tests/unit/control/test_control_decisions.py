@@ -117,17 +117,19 @@ async def test_pools_are_filtered(tmp_path: Path) -> None:
 
 
 async def test_run_time_is_learnt_from_like_jobs(tmp_path: Path) -> None:
-    """The second run of an entrypoint is expected to take as long as the first one took, without a restart."""
+    """What is expected of an entrypoint comes nearer with each of its runs, without a restart."""
     async with running_world(tmp_path) as world:
         await world.tick(2)
         like = SubmitRequest("python same.py")
-        for name in ("first", "second"):
+        names = [f"run{number}" for number in range(5)]
+        for name in names:
             await world.control.service.submit(ALICE, name, like)
             await world.until(lambda name=name: name in world.clusters["onprem"].runs)
             world.clusters["onprem"].run(name)
             await world.tick(31)
             world.clusters["onprem"].end(name)
             await world.until(lambda name=name: world.job(name).status == "succeeded")
-        expected = [world.store.decisions(name)[-1].offers[0].runtime_s for name in ("first", "second")]
+        expected = [world.store.decisions(name)[-1].offers[0].runtime_s for name in names]
         assert expected[0] == world.settings.default_runtime_s
-        assert expected[1] == pytest.approx(31, abs=3)
+        assert expected == sorted(expected, reverse=True)
+        assert 31 < expected[-1] < 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,12 @@ def asking(**said: str) -> SubmitRequest:
 
 
 async def test_a_quote_is_what_a_submit_leads_to(tmp_path: Path) -> None:
-    """The offers, the sentence and the start of a quote are those of the job that is submitted next."""
+    """The offers, their parts, the sentence and the start of a quote are those of the job that is submitted next."""
+    said = {"workers": "1x{CPU:4}", "runtime": "2h", "data": "s3://b/x=90GB", "resumable": "true"}
     async with running_world(tmp_path, attached(), burst()) as world:
         await world.running("big", "dc", workers="2x{CPU:2}", runtime="1h")
-        quote = await world.control.insight.quote(ALICE, asking(workers="1x{CPU:4}", runtime="2h"))
-        await world.submit("j1", workers="1x{CPU:4}", runtime="2h")
+        quote = await world.control.insight.quote(ALICE, asking(**said))
+        await world.submit("j1", **said)
         await world.tick()
         explained = await world.control.insight.explain(ALICE, "j1")
         decided = explained.decisions[-1]
@@ -36,6 +38,8 @@ async def test_a_quote_is_what_a_submit_leads_to(tmp_path: Path) -> None:
         (chosen,) = [offer for offer in quote.offers if offer.chosen]
         assert (quote.cost_usd, quote.wait_s) == (chosen.cost_usd, chosen.start_delay_s)
         assert (chosen.cheapest, chosen.soonest) == (True, True)
+        assert [part.kind for part in chosen.parts] == ["nodes", "startup", "idle", "head", "transfer", "egress"]
+        assert math.fsum(part.usd for part in chosen.parts) == chosen.cost_usd
 
 
 async def test_a_quote_of_a_job_that_would_wait_says_how_long(tmp_path: Path) -> None:
@@ -81,8 +85,8 @@ async def test_a_quote_knows_like_jobs(tmp_path: Path) -> None:
         world.clusters["onprem"].end("j1")
         await world.until(lambda: world.job("j1").status == "succeeded")
         quote = await world.control.insight.quote(ALICE, SubmitRequest("python j1.py"))
-        assert quote.runtime_source == "mean of 1 like job"
-        assert quote.runtime_s == pytest.approx(31, abs=4)
+        assert quote.runtime_source == "1 run of its entrypoint"
+        assert quote.runs.median_s == pytest.approx(31, abs=6)
 
 
 async def test_a_quote_is_checked_like_a_submit(tmp_path: Path) -> None:

@@ -20,14 +20,17 @@ from spillover.bootstrap.serving import make_metering
 from spillover.control.assembly import Control, assemble
 from spillover.control.bills import Compare
 from spillover.control.core import ControlSettings, Core, PoolRuntime
+from spillover.control.moving import Moves
 from spillover.domain.access import EVERY_TEAM, Caller, Role
 from spillover.domain.answers import Comparison
+from spillover.domain.decision import Decision
 from spillover.domain.job import Attempt, Job, SubmitRequest
 from spillover.domain.money import NANOS
 from spillover.domain.past import PastJob
 from spillover.domain.pool import Market, Node, NodeType, Pool, PoolKind, PoolRole, PoolState
 from spillover.domain.resources import Demand, Resources, parse_bundles
 from spillover.placement.policies import Policy, make_policy
+from spillover.placement.snapshot import Snapshot
 
 ALICE = Caller("alice", "search")
 AMY = Caller("amy", "search")
@@ -86,6 +89,8 @@ class World:
     clusters: dict[str, FakeCluster]
     launchers: dict[str, FakeLauncher]
     clouds: dict[str, FakeCloud]
+    moves: Moves
+    shadow: Policy | None
     wrap_store: Callable[[SqlStore], Any] = lambda store: store
     control: Control = field(init=False)
     store: SqlStore = field(init=False)
@@ -100,10 +105,17 @@ class World:
         }
         wrapped = self.wrap_store(self.store)
         core = InlineCore(
-            wrapped, self.clock, self.settings, self.policy, runtimes, self.folder, "http://127.0.0.1:7265"
+            wrapped,
+            self.clock,
+            self.settings,
+            self.policy,
+            runtimes,
+            self.folder,
+            "http://127.0.0.1:7265",
+            shadow=self.shadow,
         )
         metering = make_metering(core)
-        self.control = assemble(core, LINK_KEY, metering.run, Compare(no_replay, 100))
+        self.control = assemble(core, LINK_KEY, metering.run, Compare(no_replay, 100), self.moves)
 
     async def die(self) -> None:
         """It ends wherever it happens to be."""
@@ -111,6 +123,7 @@ class World:
         await loop._jobs.close()
         await loop._pools.close()
         await loop._machines.close()
+        await loop._passes.close()
         await self.control.close()
         self.store.close()
 
@@ -197,8 +210,19 @@ def open_fast(folder: Path) -> SqlStore:
     return SqlStore(engine, Sealer.from_file(folder / "seal.key"))
 
 
+def stay(_snapshot: Snapshot, _policy: Policy) -> Sequence[Decision]:
+    """Nothing that runs is moved."""
+    return ()
+
+
 def make_world(
-    folder: Path, *pools: Pool, policy: Policy | None = None, wrap_store: Any = None, **settings: Any
+    folder: Path,
+    *pools: Pool,
+    policy: Policy | None = None,
+    wrap_store: Any = None,
+    moves: Moves = stay,
+    shadow: Policy | None = None,
+    **settings: Any,
 ) -> World:
     """A world with these pools (one owned, launched pool if none are given), and no Spillover yet."""
     clock = ManualClock()
@@ -227,6 +251,8 @@ def make_world(
             for p in launched
         },
         clouds=clouds,
+        moves=moves,
+        shadow=shadow,
         **({"wrap_store": wrap_store} if wrap_store else {}),
     )
 

@@ -14,7 +14,7 @@ def waited(placed_in=300.0, start_s=45.0, *, burst=True, **fields):
 
 def test_a_started_job_is_weighed_as_a_waiting_one_is():
     """Its price is that of its gang on whole on-demand nodes for its expected run time."""
-    assert waited(demand="2x{CPU:4}", runtime_s=1800.0) == (pytest.approx(2.0), 300.0, 45.0, True)
+    assert waited(demand="2x{CPU:4}", runtime_s=1800.0) == (pytest.approx(2.0), 300.0, 45.0, True, NOW + 300.0)
     assert waited(burst=False).burst is False
 
 

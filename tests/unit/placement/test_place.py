@@ -49,7 +49,7 @@ def test_a_waiting_job_compares_dollars_and_says_until_when():
     assert (found.verdict, found.reason, found.until) == (Verdict.WAIT, "waits_baseline", NOW + 290)
     assert found.expected_start_at == NOW + 180
     assert found.sentence == (
-        "Waits for onprem: expected to start in about 3 min; bursting to cloud would cost $0.32 more; "
+        "Waits for onprem: expected to start in about 3 min; bursting to cloud would cost $0.35 more; "
         "threshold bursts it at the latest at 13:51:30 UTC (1 job older than 5 min)."
     )
 
@@ -59,7 +59,7 @@ def test_a_bursting_job_names_the_offer():
     found = one(FULL, down(cloud()), policy=PATIENT, submitted_at=NOW - 301)
     assert (found.verdict, found.reason, found.market) == (Verdict.TAKE, "burst_threshold", "spot")
     assert found.sentence == (
-        "Bursts to cloud: 1 job has waited over 5 min; cheapest offer spot4 x1 at $0.40/h, about $0.01, "
+        "Bursts to cloud: 1 job has waited over 5 min; cheapest offer spot4 x1 at $0.40/h, about $0.04, "
         "starts in about 45 s."
     )
 
@@ -179,7 +179,7 @@ def test_jobs_share_the_nodes_that_one_of_them_starts():
     jobs = [job(f"j{i}", "1x{CPU:2}", runtime_s=3600.0) for i in range(2)]
     first, second = decide(shot(jobs, down(cloud())), NOW_OR_CLOUD)
     costs = [next(o.cost_usd for o in d.offers if o.chosen) for d in (first, second)]
-    assert costs == [pytest.approx(0.405), pytest.approx(0.20)]
+    assert costs == [pytest.approx(0.40 * 3945 / 3600), pytest.approx(0.20)]
 
 
 def test_the_cheapest_rented_offer_is_taken():
