@@ -1,0 +1,1 @@
+"""Total cost of ownership: what owned and rented capacity cost, where they break even, and how much to own."""
