@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 SOAK = bool(os.environ.get("SPILLOVER_SOAK"))
 SEED = int(os.environ.get("SPILLOVER_SOAK_SEED", "4"))
-SAMPLE_S = 60.0
+SAMPLE_S = 40.0
 """Of faults; the world's start and the settling come on top of it."""
 
 ON_BED = ("forget_tag", "lost_second")

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.slow
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = [str(Path(sys.executable).parent / "spillover"), "demo", "--keep"]
 LONGEST_RAISE_S = 60.0
-CUTS = [(1, signal.SIGINT), (2, signal.SIGTERM)]
+CUTS = [(2, signal.SIGTERM)]
 if os.environ.get("SPILLOVER_SOAK"):
-    CUTS += [(2, signal.SIGINT), (1, signal.SIGTERM)]
+    CUTS += [(1, signal.SIGINT), (2, signal.SIGINT), (1, signal.SIGTERM)]
 CLEAN_UP_S = 60.0
 
 
