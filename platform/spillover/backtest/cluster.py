@@ -9,8 +9,10 @@ from ..domain.money import NANOS, cost_nanos
 from ..domain.pool import Market, Node, NodeType, Pool, PoolKind, PoolRole, PoolStatus, Usage
 from ..domain.resources import Resources
 from ..placement.eligibility import takes_unit
+from ..placement.forecast import Ending, Forecast
 from ..placement.packing import DRIVER_SLOT, Need, Plan, Trial, add, gang_of, subtract
 from ..placement.snapshot import LiveWork, PoolView, QueuedJob
+from .timing import Timing
 from .trace import TraceJob
 
 
@@ -30,9 +32,10 @@ class SimNode:
 
 @dataclass(eq=False, slots=True)
 class Placed:
-    """A job on the pool: pending until `started_at` is set, then holding `takes` until `ends_at`.
+    """A job on the pool: pending until its room is up, then holding `takes` until its room is given back.
 
-    `queued` is the job as the decision saw it, `usage` what it takes as pools show it.
+    `queued` is the job as the decision saw it, `usage` what it takes as pools show it, `forecast` what is known of its
+    run time by now.
     """
 
     job: TraceJob
@@ -42,6 +45,8 @@ class Placed:
     started_at: float | None = None
     takes: tuple[tuple[SimNode, Need], ...] = ()
     usage: tuple[Usage, ...] = ()
+    forecast: Forecast | None = None
+    ending: Ending = field(default_factory=Ending)
 
     @property
     def ends_at(self) -> float:
@@ -54,6 +59,7 @@ class Cluster:
     """One pool's life in a replay. Baseline pools have all their nodes always; burst pools start with none."""
 
     pool: Pool
+    timing: Timing
     nodes: list[SimNode] = field(default_factory=list)
     gone: list[SimNode] = field(default_factory=list)
     placed: dict[str, Placed] = field(default_factory=dict)
@@ -104,10 +110,13 @@ class Cluster:
         """Hand a job to the pool, raising its head if need be."""
         self.placed[placed.job.submission_id] = placed
         if not self.steady and self.head_since is None:
-            self.head_since, self.head_ready_at = now, now + self.pool.startup_s
+            self.head_since, self.head_ready_at = now, now + self.timing.startup_s
 
     def settle(self, now: float) -> list[Placed]:
-        """Start every pending gang that has its room, first come first served, and ask for nodes for the rest."""
+        """Start every pending gang that has its room, first come first served, and ask for nodes for the rest.
+
+        A gang runs once it is dispatched.
+        """
         started = []
         for placed in [p for p in self.placed.values() if p.started_at is None]:
             up = [n for n in self.nodes if n.ready_at <= now]
@@ -119,7 +128,7 @@ class Cluster:
         return started
 
     def _start(self, placed: Placed, plan: Plan, up: list[SimNode], now: float) -> None:
-        placed.started_at = now
+        placed.started_at = now + self.timing.dispatch_s
         placed.takes = tuple((up[index - 1], need) for index, need in plan.takes if index)
         placed.usage = tuple(
             Usage(node.node_id, placed.job.submission_id, Resources(dict(need))) for node, need in placed.takes
@@ -140,7 +149,7 @@ class Cluster:
             if plan is None:
                 continue
             for node_type in plan.opened:
-                self._add(node_type, now, ready_at=now + self.pool.startup_s)
+                self._add(node_type, now, ready_at=now + self.timing.startup_s)
                 frees.append(dict(node_type.resources))
             for index, need in plan.takes:
                 if index:
@@ -234,7 +243,16 @@ def _usd(price_usd_per_hour: float, start: float, end: float) -> float:
 
 
 def _work(placed: Placed, now: float) -> LiveWork:
-    job = placed.job
-    begins = now if placed.started_at is None else placed.started_at
-    return LiveWork(job.submission_id, job.team, job.demand, begins + placed.queued.runtime_s, placed.node_type)
-
+    job, began_at, forecast = placed.job, placed.started_at, placed.forecast
+    ends_at = now + placed.queued.runtime_s
+    if began_at is not None and forecast is not None:
+        ends_at = placed.ending.at(forecast, began_at, now)
+    return LiveWork(
+        submission_id=job.submission_id,
+        team=job.team,
+        demand=job.demand,
+        ends_at=ends_at,
+        node_type=placed.node_type,
+        began_at=began_at,
+        forecast=forecast,
+    )

@@ -10,9 +10,11 @@ from ..domain.answers import Comparison
 from ..domain.money import NANOS, EntryKind
 from ..domain.past import PastJob
 from ..domain.pool import Pool, PoolKind, PoolRole
+from ..domain.terms import Terms
 from ..placement.policies import Policy, make_policy
 from .replay import cloud_only, replay
 from .report import compare, row
+from .timing import measure
 from .trace import JobRun, Replay, TraceJob
 
 HAPPENED, REPLAYED = "what happened", "the same policy, replayed"
@@ -35,19 +37,21 @@ def counterfactuals(
     *,
     default_runtime_s: float = 3600.0,
     with_policy: bool = False,
+    terms: Terms | None = None,
 ) -> tuple[Comparison, ...]:
     """What happened, then "never burst" and "always cloud", each through the placement code that runs live.
 
     `spent` is what ports.Store.spend(["pool", "kind"]) says of the jobs' time, `may_burst` whether a team's work may.
     "Always cloud" owns nothing, rents as many nodes as all jobs could want at once, and takes every team's work. It is
-    left out where there is no burst pool, "never burst" where there is no other. With `with_policy`, `policy` is
+    left out where there is no burst pool, "never burst" where there is no other. How long nodes take to start, and jobs
+    to be dispatched, is measured from these jobs. With `with_policy`, `policy` is
     replayed too: it shows how far a replay is from what happened.
     """
-    trace = [_trace(job, may_burst=may_burst(job.team)) for job in jobs]
+    trace, timings = traced(jobs, may_burst), measure(jobs, pools)
     owned, rented = [p for p in pools if p.role is not PoolRole.BURST], cloud_only(pools)
 
     def played(on: Sequence[Pool], by: Policy, those: Sequence[TraceJob] = trace) -> Replay:
-        return replay(those, on, by, default_runtime_s=default_runtime_s)
+        return replay(those, on, by, default_runtime_s=default_runtime_s, timings=timings, terms=terms)
 
     ways = {}
     if with_policy:
@@ -93,6 +97,11 @@ def _without_limits(pool: Pool, nodes: int, drivers: int) -> Pool:
     return replace(pool, node_types=types, max_drivers=max(drivers, pool.max_drivers))
 
 
+def traced(jobs: Sequence[PastJob], may_burst: Callable[[str], bool]) -> list[TraceJob]:
+    """What ran, as a trace to be replayed."""
+    return [_trace(job, may_burst=may_burst(job.team)) for job in jobs]
+
+
 def _trace(job: PastJob, *, may_burst: bool) -> TraceJob:
     return TraceJob(
         submission_id=job.submission_id,
@@ -104,6 +113,7 @@ def _trace(job: PastJob, *, may_burst: bool) -> TraceJob:
         hints=job.hints,
         priority=job.priority,
         may_burst=may_burst,
+        entrypoint=job.entrypoint,
     )
 
 
@@ -119,4 +129,5 @@ def _run(job: PastJob, *, burst: bool) -> JobRun:
         started_at=job.started_at,
         ended_at=job.ended_at,
         cost_usd=job.nano_usd / NANOS,
+        placed_at=job.placed_at,
     )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import count
 
 from ..domain.decision import Decision, Verdict
 from ..domain.pool import Pool, PoolRole
+from ..domain.terms import Terms
 from ..placement.codes import Reason
-from ..placement.forecast import LIKE_JOBS, expected_runtime
+from ..placement.forecast import Forecast
+from ..placement.learning import Learner
+from ..placement.likeness import Like, like_of
 from ..placement.past import Prices
 from ..placement.place import decide
 from ..placement.policies import Policy, learner
 from ..placement.snapshot import PAST_JOBS, PastWait, QueuedJob, Snapshot
 from .cluster import Cluster, Placed, market_of, share_usd
+from .timing import Timing, timing_of
 from .trace import JobRun, Replay, TraceJob
 
 _STEER_S = 30.0
@@ -24,15 +29,24 @@ _STEER_S = 30.0
 
 
 def replay(
-    trace: Sequence[TraceJob], pools: Sequence[Pool], policy: Policy, *, default_runtime_s: float = 3600.0
+    trace: Sequence[TraceJob],
+    pools: Sequence[Pool],
+    policy: Policy,
+    *,
+    default_runtime_s: float = 3600.0,
+    timings: Mapping[str, Timing] | None = None,
+    terms: Terms | None = None,
 ) -> Replay:
     """How the trace would have gone on these pools under this policy.
 
     The code that decides is the code that runs live; only the pools are simulated. Every node of a baseline pool is
     up all the time and is paid for over the whole makespan. A rented node costs money from its request, is up after
-    `startup_s` and is folded after `idle_timeout_s` without work. Jobs run for exactly their `runtime_s`.
+    its start-up and is folded after `idle_timeout_s` without work. Jobs run for exactly their `runtime_s`. `timings`
+    say how long it really takes to start nodes, to dispatch a job, and to give its room back (see `timing.measure`);
+    without, new nodes take the settings' `startup_s` and all else no time. Decisions expect what the settings say, and
+    assume of jobs what `terms` do.
     """
-    return _Run(trace, pools, policy, default_runtime_s).run()
+    return _Run(trace, pools, policy, default_runtime_s, timings or {}, terms or Terms()).run()
 
 
 def cloud_only(pools: Sequence[Pool]) -> tuple[Pool, ...]:
@@ -44,17 +58,24 @@ class _Run:
     """One replay."""
 
     def __init__(
-        self, trace: Sequence[TraceJob], pools: Sequence[Pool], policy: Policy, default_runtime_s: float
+        self,
+        trace: Sequence[TraceJob],
+        pools: Sequence[Pool],
+        policy: Policy,
+        default_runtime_s: float,
+        timings: Mapping[str, Timing],
+        terms: Terms,
     ) -> None:
+        self._terms = terms
         self._arrivals = sorted(trace, key=lambda job: (job.submitted_at, job.submission_id), reverse=True)
-        self._clusters = {pool.name: Cluster(pool) for pool in pools}
+        self._clusters = {pool.name: Cluster(pool, timing_of(timings, pool)) for pool in pools}
         self._policy = policy
         self._learns = learner(policy) is not None
-        self._default_runtime_s = default_runtime_s
         self._queue: dict[str, TraceJob] = {}
-        self._history: dict[object, deque[float]] = defaultdict(lambda: deque(maxlen=LIKE_JOBS))
+        self._learner = Learner(default_runtime_s)
         self._prices = Prices(pools)
         self._past: deque[PastWait] = deque(maxlen=PAST_JOBS)
+        self._starting: list[tuple[Placed, bool]] = []
         self._ends: list[tuple[float, int, Cluster, Placed]] = []
         self._tie = count()
         self._wake: float | None = None
@@ -85,28 +106,31 @@ class _Run:
             cluster.fold(now)
 
     def _end_jobs(self, now: float) -> None:
+        self._learn(now)
         while self._ends and self._ends[0][0] <= now:
             _, _, cluster, placed = heapq.heappop(self._ends)
             cluster.end(placed, now)
-            self._history[_kind(placed.job)].append(placed.job.runtime_s)
-            self._runs.append(_job_run(cluster, placed, now))
+            self._learner.end(placed.job.submission_id, placed.job.runtime_s, now)
+            self._runs.append(_job_run(cluster, placed))
 
     def _settle(self, now: float) -> None:
         for cluster in self._clusters.values():
             for placed in cluster.settle(now):
-                heapq.heappush(self._ends, (placed.ends_at, next(self._tie), cluster, placed))
-                if self._learns:
-                    wait = self._prices.past_wait(placed.queued, placed.placed_at, now, burst=cluster.burst)
-                    self._past.append(wait)
+                freed_at = placed.ends_at + cluster.timing.release_s
+                heapq.heappush(self._ends, (freed_at, next(self._tie), cluster, placed))
+                self._starting.append((placed, cluster.burst))
 
     def _decide(self, now: float) -> None:
         self._wake = None
         if not self._queue:
             return
+        self._learn(now)
         jobs = tuple(self._queued(job) for job in self._queue.values())
+        for placed in (p for cluster in self._clusters.values() for p in cluster.placed.values()):
+            placed.forecast = self._forecast(placed.job)
         views = tuple(cluster.view(now) for cluster in self._clusters.values())
         queued = {job.submission_id: job for job in jobs}
-        for decision in decide(Snapshot(now, jobs, views, tuple(self._past)), self._policy):
+        for decision in decide(Snapshot(now, jobs, views, tuple(self._past), self._terms), self._policy):
             self._decisions += 1
             if decision.verdict is Verdict.TAKE:
                 self._hand_over(decision, queued[decision.submission_id])
@@ -116,9 +140,21 @@ class _Run:
             if self._learns and self._ends and decision.reason != Reason.NEVER_FITS:
                 self._wake = min(now + _STEER_S, self._wake or math.inf)
 
+    def _learn(self, now: float) -> None:
+        """What is learnt of a job from its start on: that it runs, and how long it waited."""
+        begun = [(placed, burst) for placed, burst in self._starting if (placed.started_at or 0.0) <= now]
+        for placed, burst in begun:
+            started_at, job = placed.started_at or 0.0, placed.job
+            self._learner.start(job.submission_id, _like(job), job.hints.runtime_s, started_at, now)
+            if self._learns:
+                self._past.append(self._prices.past_wait(placed.queued, placed.placed_at, started_at, burst=burst))
+            self._starting.remove((placed, burst))
+
+    def _forecast(self, job: TraceJob) -> Forecast:
+        return self._learner.forecast(_like(job), job.hints.runtime_s)
+
     def _queued(self, job: TraceJob) -> QueuedJob:
-        history = self._history.get(_kind(job), ())
-        runtime_s, source = expected_runtime(job.hints.runtime_s, history, self._default_runtime_s)
+        forecast = self._forecast(job)
         return QueuedJob(
             submission_id=job.submission_id,
             user=job.user,
@@ -127,9 +163,10 @@ class _Run:
             submitted_at=job.submitted_at,
             demand=job.demand,
             hints=job.hints,
-            runtime_s=runtime_s,
-            runtime_source=source,
+            runtime_s=forecast.mean_s,
+            runtime_source=forecast.source,
             may_burst=job.may_burst,
+            forecast=forecast,
         )
 
     def _hand_over(self, decision: Decision, queued: QueuedJob) -> None:
@@ -156,12 +193,13 @@ class _Run:
         return Replay(self._policy.name, runs, spent[False], spent[True], self._decisions, left)
 
 
-def _kind(job: TraceJob) -> object:
-    return job.team, job.user, job.demand
+@lru_cache(maxsize=65536)
+def _like(job: TraceJob) -> Like:
+    return like_of(job.team, job.user, job.demand, job.submitted_at, job.entrypoint)
 
 
-def _job_run(cluster: Cluster, placed: Placed, now: float) -> JobRun:
-    job, started_at = placed.job, placed.started_at if placed.started_at is not None else now
+def _job_run(cluster: Cluster, placed: Placed) -> JobRun:
+    job = placed.job
     return JobRun(
         submission_id=job.submission_id,
         team=job.team,
@@ -170,7 +208,8 @@ def _job_run(cluster: Cluster, placed: Placed, now: float) -> JobRun:
         market=market_of(cluster.pool, placed.node_type),
         burst=cluster.burst,
         submitted_at=job.submitted_at,
-        started_at=started_at,
-        ended_at=now,
-        cost_usd=share_usd(placed, now - started_at),
+        started_at=placed.started_at or 0.0,
+        ended_at=placed.ends_at,
+        cost_usd=share_usd(placed, job.runtime_s),
+        placed_at=placed.placed_at,
     )

@@ -13,7 +13,7 @@ class TraceJob:
     """A job of the past, or an invented one. `runtime_s` is how long it really runs; decisions do not see it.
 
     What decisions expect of its run time comes from `hints.runtime_s` and from like jobs that ended earlier in the
-    trace: same team, user and demand.
+    trace.
     """
 
     submission_id: str
@@ -25,6 +25,7 @@ class TraceJob:
     hints: Hints = field(default_factory=Hints)
     priority: int = 0
     may_burst: bool = True
+    entrypoint: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a run time below zero."""
@@ -36,7 +37,8 @@ class TraceJob:
 class JobRun:
     """How one job went. Times are Unix seconds.
 
-    `cost_usd` is the job's share of its nodes while it ran: their idle time and start-up are in the totals alone.
+    `placed_at` is when its place was decided, None if that is not known. `cost_usd` is the job's share of its nodes
+    while it ran: their idle time and start-up are in the totals alone.
     """
 
     submission_id: str
@@ -49,6 +51,7 @@ class JobRun:
     started_at: float
     ended_at: float
     cost_usd: float
+    placed_at: float | None = None
 
     @property
     def wait_s(self) -> float:
