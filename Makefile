@@ -15,7 +15,7 @@ help: ## what there is
 	@if [ -z "$(PYTHON)" ]; then echo "Spillover needs Python 3.11 or later, and there is none here." >&2; exit 1; fi
 	@echo "Making .venv with $(PYTHON), and installing Ray and torch (1.7 GB on disk, once)."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[jobs,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[jobs,backtest,dev]'
 	@touch $@
 
 demo: .venv/.installed ## two Ray clusters on this machine, real training, what it costs: under five minutes
@@ -32,7 +32,7 @@ soak: .venv/.installed ## chaos for SPILLOVER_SOAK_MINUTES (60), then every kill
 	$(BIN)/python -P tests/chaos/soak.py
 	SPILLOVER_SOAK=1 $(BIN)/python -P -m pytest -m slow
 
-bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about 15 minutes)
+bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about half an hour)
 	@$(BIN)/python -P tests/perf/run.py $(NAMES)
 
 testbed-up: .venv/.installed ## SSH hosts and a fake AWS on this machine (root, Linux; docs/how-to/use-the-test-bed.md)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 from typer.main import get_command
 
+from spillover.backtest.prices import KEYS as PRICE_KEYS
+from spillover.backtest.readers import kueue, ray_jobs, slurm
+from spillover.backtest.readers.fields import FIELDS
+from spillover.backtest.world import World
 from spillover.cli.main import app
 from spillover.config import schema
 from spillover.control.metadata import KEYS, PREFIX
 from spillover.gateway.own import ENDPOINTS, ROOT
 from spillover.placement.policies import describe, policy_names, policy_settings
+from spillover.tco.figures import Figure, load_book, load_quoted, node_types
 from spillover.units import show_duration, show_size
 
 FOLDER = Path(__file__).parent / "reference"
@@ -34,7 +40,9 @@ def pages() -> dict[str, str]:
         "metadata.md": metadata,
         "settings.md": settings,
         "policies.md": policies,
+        "backtest.md": backtest,
         "api.md": api,
+        "economics.md": economics,
     }
     return {name: f"{NOTE}\n\n" + "\n".join(make()).rstrip() + "\n" for name, make in makers.items()}
 
@@ -100,7 +108,7 @@ def settings() -> Iterator[str]:
     yield "(`SPILLOVER__listen__port=8000`) or on the command line (`spillover up listen.port=8000`): file <"
     yield "environment < command line.\n"
     for title, model in schema.SECTIONS.items():
-        yield f"## {title}\n\n{(model.__doc__ or '').strip()}\n"
+        yield f"## {title}\n\n{cleandoc(model.__doc__ or '')}\n"
         rows = (
             (f"`{f.alias or name}`", _kind(name, f.annotation), _default(name, f), f.description)
             for name, f in model.model_fields.items()
@@ -148,6 +156,65 @@ def policies() -> Iterator[str]:
         yield f"## `{name}`\n\n{describe(name)}\n"
         if rows := list(policy_settings(name)):
             yield from _table(("setting", "default", "meaning"), ((f"`{n}`", d, text) for n, d, text in rows))
+
+
+def economics() -> Iterator[str]:
+    """Every input of `spillover tco` with its range and source."""
+    yield "# Inputs of the economics\n"
+    yield "What `spillover tco` reckons with, each set by `--set NAME=VALUE` or `--set NAME=LOW:VALUE:HIGH`."
+    yield "[What they are used for, and what a basis is](../explanation/economics.md).\n"
+    books = [load_book(node) for node in node_types()]
+    own = {name for name, figure in books[0].figures.items() if any(b.figures[name] != figure for b in books)}
+    for book in books:
+        yield f"## `{book.node}`\n\n{book.about}. Rented as {book.rented_as}.\n"
+        yield from _figures(figure for name, figure in book.figures.items() if name in own)
+    yield "## Of every node type\n"
+    yield from _figures(figure for name, figure in books[0].figures.items() if name not in own)
+    yield "## What the field quotes\n"
+    rows = ((q.meaning, f"{q.low:g}", f"{q.high:g}", q.unit, q.source) for q in load_quoted().values())
+    yield from _table(("of", "low", "high", "unit", "source"), rows)
+
+
+def _figures(figures: Iterator[Figure]) -> Iterator[str]:
+    rows = (
+        (f"`{f.name}`", f"{f.low:g}", f"{f.value:g}", f"{f.high:g}", f.unit, f"{f.meaning}. {f.basis}: {f.source}")
+        for f in figures
+    )
+    yield from _table(("input", "low", "likeliest", "high", "unit", "what, and from where"), rows)
+
+
+def backtest() -> Iterator[str]:
+    """What traces may hold, how they are exported, and what can be set of the world that they are replayed in."""
+    yield "# What a backtest reads and sets\n"
+    yield "For [`spillover backtest`](../how-to/backtest.md), `what-if` and `tco`.\n"
+    yield "## Columns of CSV and Parquet traces\n"
+    yield "In any order and case, one row a job. Of two of the same meaning, that with the first name counts.\n"
+    rows = ((f"`{name}`", f.meaning, ", ".join(f"`{a}`" for a in f.aliases)) for name, f in FIELDS.items())
+    yield from _table(("column", "meaning", "also called"), rows)
+    yield "## Other formats\n"
+    exports = (("slurm", slurm), ("kueue", kueue), ("ray", ray_jobs))
+    yield from _table(
+        ("`--format`", "exported by", "what is taken"),
+        (
+            (f"`{name}`", f"`{module.COMMAND}`", " ".join((module.read.__doc__ or "").split()))
+            for name, module in exports
+        ),
+    )
+    yield "## Price files\n"
+    yield "US dollars a GPU-hour, egress a GB; YAML, JSON, or CSV with a row `name,price` each.\n"
+    yield from _table(("key", "of the world"), ((f"`{key}`", f"`world.{field}`") for key, field in PRICE_KEYS.items()))
+    yield f"## The world\n\n{cleandoc(World.__doc__ or '')}\n"
+    yield "Set by `--set world.KEY=VALUE`. Spot zones are read by `--spot-trace`.\n"
+    known = ((f"`{f.name}`", _shown(f)) for f in dataclasses.fields(World) if f.name != "spot")
+    yield from _table(("key", "default"), known)
+
+
+def _shown(field: Any) -> str:
+    if field.default is dataclasses.MISSING:
+        return "see `--nodes`"
+    if field.name.endswith("_s"):
+        return f"`{show_duration(field.default)}`"
+    return "none" if field.default == float("inf") else f"`{field.default}`"
 
 
 def api() -> Iterator[str]:

@@ -13,10 +13,11 @@ from .domain.decision import Decision
 from .domain.host import Host, HostReport, HostState, HostTarget
 from .domain.job import Attempt, Job, JobStatus, SubmitRequest
 from .domain.money import LedgerEntry, PaidNode
-from .domain.past import PastJobs, StartedJob
+from .domain.past import PastJobs, PastRun, SpotPast, StartedJob
 from .domain.pool import Observation, PoolState
 from .domain.provider import Lease, Machine, ProviderNode, Raised
 from .domain.resources import Demand
+from .domain.shadow import Difference, ShadowSum
 
 T = TypeVar("T")
 
@@ -311,8 +312,10 @@ class Store(Protocol):
         """Jobs that have started, deleted ones too, in the order of their starts; of more than `limit` the newest."""
         ...
 
-    def run_times(self, team: str, entrypoint: str, limit: int) -> list[float]:
-        """Run times in seconds of the newest successful jobs that are alike."""
+    def past_runs(self, after: float, limit: int) -> list[PastRun]:
+        """Jobs that ran and have ended after that time, deleted ones too, by their ends; of more than `limit` the
+        newest.
+        """
         ...
 
     def observed_demand(self, team: str, entrypoint: str) -> Demand | None:
@@ -342,6 +345,37 @@ class Store(Protocol):
 
     def find_events(self, asked: EventFilter) -> list[tuple[int, Event]]:
         """History with the number of each event, newest first."""
+        ...
+
+    # what a second policy would have done
+    def begin_shadow(self, policy: str, at: float) -> float:
+        """Since when this policy is asked (Unix seconds). What another one would have done is forgotten."""
+        ...
+
+    def note_differences(self, differences: Sequence[Difference]) -> None:
+        """Remember where it would have done otherwise, the newest of each job."""
+        ...
+
+    def forget_differences(self, before: float, most: int) -> None:
+        """Forget those from before that moment, and of more than `most` the oldest."""
+        ...
+
+    def difference(self, submission_id: str) -> Difference | None:
+        """What it would have done otherwise with a job."""
+        ...
+
+    def differences(
+        self, limit: int | None = None, team: str | None = None, *, unsettled: bool = False
+    ) -> list[Difference]:
+        """The newest first; with `unsettled`, those whose jobs still waited."""
+        ...
+
+    def shadow_sums(self, since: float, team: str | None = None) -> list[ShadowSum]:
+        """All differences from `since` on, by day and kind."""
+        ...
+
+    def count_started(self, since: float, team: str | None = None) -> int:
+        """How many jobs have started from `since` on."""
         ...
 
     # pools
@@ -415,6 +449,10 @@ class Store(Protocol):
 
     def job_cost_nanos(self, submission_id: str) -> int:
         """What a job has cost so far, in nanodollars."""
+        ...
+
+    def spot_past(self, since: float) -> list[SpotPast]:
+        """What became of spot nodes that lived at some time after `since` (Unix seconds), by pool and node type."""
         ...
 
     def record_spend(self, nodes: Sequence[PaidNode], entries: Sequence[LedgerEntry]) -> None:

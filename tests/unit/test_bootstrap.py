@@ -10,8 +10,9 @@ from spillover.adapters.clock import RealClock
 from spillover.adapters.sql_store import SqlStore
 from spillover.adapters.state_folder import sole_owner, write_first_token, write_server_file
 from spillover.bootstrap.admission import admit_admin, check_removed_pools
+from spillover.bootstrap.settings import control_settings, make_named_policy, make_shadow_policy
 from spillover.client.connect import find_server
-from spillover.config import Settings, load_settings
+from spillover.config import Policy, Settings, load_settings
 from spillover.control.tokens import token_hash
 from spillover.domain.access import Caller, Role, Token
 from spillover.domain.pool import PoolState, PoolStatus
@@ -91,6 +92,7 @@ def test_a_revoked_first_token_is_not_told(settings: Settings, store: SqlStore) 
 
 def test_server_file_leads_the_command_line_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a start writes down is where `spillover` finds address, token and the certificate to trust."""
+    monkeypatch.setenv("HOME", str(tmp_path))  # Ray keeps a token of its own there, for whoever uses it without us
     monkeypatch.setenv("SPILLOVER__state_dir", str(tmp_path))
     write_first_token(tmp_path, "secret")
     write_server_file(tmp_path, "https://h", "https://h", tmp_path / "token", tmp_path / "cert.pem")
@@ -101,3 +103,17 @@ def test_server_file_leads_the_command_line_here(tmp_path: Path, monkeypatch: py
     found = find_server(None)
     assert (found.address, found.told) == ("http://127.0.0.1:7265", "https://ray.example.com")
     assert (found.token, found.ca_file) == (None, None)
+
+
+def test_a_second_policy_is_made_like_the_first(settings: Settings) -> None:
+    """There is none unless it is named; a mistake in it names its own key; moves and its pace reach control."""
+    assert make_shadow_policy(settings) is None
+    other = Policy.model_validate({"name": "threshold", "rules": [[2, 30]]})
+    named = settings.model_copy(update={"shadow_policy": other, "shadow_every_s": 3.0, "move_cooldown_s": 60.0})
+    shadow = make_shadow_policy(named)
+    assert shadow is not None
+    assert shadow != make_named_policy(named)
+    assert (control_settings(named).shadow_every_s, control_settings(named).move_cooldown_s) == (3.0, 60.0)
+    wrong = settings.model_copy(update={"shadow_policy": Policy.model_validate({"name": "threshold", "rules": []})})
+    with pytest.raises(SettingsError, match="shadow_policy: rules are"):
+        make_shadow_policy(wrong)

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..domain.decision import Decision, Offer, Verdict
+from ..domain.data import Data
+from ..domain.decision import Decision, Offer, Part, Verdict
 from ..domain.job import Hints, SubmitRequest
 from ..domain.resources import Demand, Resources
 
@@ -62,18 +63,28 @@ def dump_hints(hints: Hints) -> str:
 def load_hints(text: str) -> Hints:
     """The hints back from JSON."""
     raw: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(text).items()}
+    if data := raw.get("data"):
+        raw["data"] = Data(**data)
     return Hints(**raw)
 
 
 def dump_decision(decision: Decision) -> str:
     """A decision with its offers as JSON."""
-    offers = [offer._asdict() for offer in decision.offers]
-    return dump({**decision._asdict(), "offers": offers})
+    return dump({**decision._asdict(), "offers": [_offer(offer) for offer in decision.offers]})
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    return {**offer._asdict(), "parts": [part._asdict() for part in offer.parts]}
 
 
 def load_decision(text: str) -> Decision:
     """The decision back from JSON."""
     raw = json.loads(text)
     raw["verdict"] = Verdict(raw["verdict"])
-    raw["offers"] = tuple(Offer(**offer) for offer in raw["offers"])
+    raw["offers"] = tuple(_read_offer(offer) for offer in raw["offers"])
     return Decision(**raw)
+
+
+def _read_offer(raw: dict[str, Any]) -> Offer:
+    # Decisions that are older than parts have none
+    return Offer(**{**raw, "parts": tuple(Part(**part) for part in raw.get("parts", ()))})

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import Column, Connection, and_, case, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ..domain.decision import Decision
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, JobTarget
-from ..domain.past import StartedJob
+from ..domain.past import PastRun, StartedJob
 from ..errors import DuplicateJob, StaleClaim
 from ..ports import Event
 from .sql_base import SqlBase
-from .sql_rows import attempt_row, job_changes, job_row, load_attempt, load_job, load_started
+from .sql_rows import attempt_row, job_changes, job_row, load_attempt, load_job, load_past_run, load_started
 from .sql_tables import attempts, jobs
 from .sql_tables import decisions as decisions_table
 from .sql_tables import events as events_table
@@ -193,13 +193,17 @@ class SqlJobs(SqlBase):
         with self._read() as db:
             return [load_started(row) for row in db.execute(query)]
 
-    def run_times(self, team: str, entrypoint: str, limit: int) -> list[float]:
-        query = (
-            select(jobs.c.ended_at - jobs.c.started_at)
-            .where(jobs.c.team == team, jobs.c.entrypoint == entrypoint)
-            .where(jobs.c.status == JobStatus.SUCCEEDED.value, jobs.c.started_at.is_not(None))
-            .order_by(jobs.c.submitted_at.desc())
-            .limit(limit)
+    def past_runs(self, after: float, limit: int) -> list[PastRun]:
+        ended = select(*_ABOUT, jobs.c.request, jobs.c.ended_at, jobs.c.attempts).where(jobs.c.ended_at > after)
+        newest = ended.order_by(jobs.c.ended_at.desc(), jobs.c.submission_id.desc()).limit(limit).subquery()
+        ran = and_(
+            attempts.c.submission_id == newest.c.submission_id,
+            attempts.c.started_at.is_not(None),
+            attempts.c.ended_at.is_not(None),
         )
+        run_s = func.sum(attempts.c.ended_at - attempts.c.started_at).label("run_s")
+        # SQLite and PostgreSQL agree on this: the outcome of the newest attempt, if it ran
+        last = func.max(case((attempts.c.number == newest.c.attempts, attempts.c.outcome))).label("outcome")
+        query = select(newest, run_s, last).join(attempts, ran).group_by(*newest.c)
         with self._read() as db:
-            return [float(seconds) for seconds in db.execute(query).scalars()]
+            return [load_past_run(row) for row in db.execute(query.order_by(newest.c.ended_at, newest.c.submission_id))]

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, delete, func, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, case, delete, func, insert, or_, select
 
 from ..domain.money import EntryKind, LedgerEntry, PaidNode, cost_nanos, day_of, midnight
-from ..domain.past import PastJob, PastJobs
+from ..domain.past import PastJob, PastJobs, SpotPast
 from . import codec
 from .sql_base import SqlBase
 from .sql_tables import attempts, jobs, ledger, nodes
@@ -52,6 +52,16 @@ class SqlMoney(SqlBase):
         total = select(func.sum(ledger.c.nano_usd)).where(ledger.c.submission_id == submission_id)
         with self._read() as db:
             return int(db.execute(total).scalar() or 0)
+
+    def spot_past(self, since: float) -> list[SpotPast]:
+        n = nodes.c
+        # A machine that is taken back in its first hour is free: its meter ends where it began, its life does not
+        end = func.coalesce(n.reclaimed_at, n.gone_at, n.metered_until)
+        lived = func.sum(end - case((n.since > since, n.since), else_=since))
+        query = select(n.pool, n.node_type, lived, func.count(n.reclaimed_at))
+        query = query.where(n.market == "spot", ~n.is_head, end > since).group_by(n.pool, n.node_type)
+        with self._read() as db:
+            return [SpotPast(*row) for row in db.execute(query)]
 
     def record_spend(self, paid: Sequence[PaidNode], entries: Sequence[LedgerEntry]) -> None:
         with self._write() as db:
@@ -96,10 +106,11 @@ def _past(since: float | None, until: float | None) -> Select[Any]:
     """Newest end first."""
     newest = and_(attempts.c.submission_id == jobs.c.submission_id, attempts.c.number == jobs.c.attempts)
     booked = and_(ledger.c.submission_id == jobs.c.submission_id, ledger.c.pool == attempts.c.pool)
-    about = [jobs.c[name] for name in ("submission_id", "user", "team", "priority", "demand", "hints", "submitted_at")]
+    names = ("submission_id", "user", "team", "priority", "demand", "hints", "submitted_at", "entrypoint")
+    about = [jobs.c[name] for name in names]
     went = [attempts.c[name] for name in ("pool", "node_type", "market", "started_at", "ended_at")]
     cost = select(func.sum(ledger.c.nano_usd)).where(booked).scalar_subquery().label("nano_usd")
-    query = select(*about, *went, cost).join(attempts, newest)
+    query = select(*about, *went, attempts.c.committed_at.label("placed_at"), cost).join(attempts, newest)
     query = query.where(jobs.c.ended_at.is_not(None), attempts.c.started_at.is_not(None))
     if since is not None:
         query = query.where(jobs.c.ended_at >= since)

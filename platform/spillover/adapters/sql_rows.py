@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, JobTarget, Outcome, SubmitRequest
-from ..domain.past import StartedJob
+from ..domain.past import PastRun, StartedJob
 from ..domain.pool import PoolState, PoolStatus, PoolTarget
 from . import codec
 from .seal import Sealer
@@ -29,8 +29,13 @@ _MUTABLE = (
     "exit_code",
     "wait_reason",
     "expected_start_at",
+    "move_to",
+    "moved_at",
     "demand_source",
 )
+
+
+_BY_ITSELF = {Outcome.SUCCEEDED.value, Outcome.FAILED.value}
 
 
 def job_row(job: Job, sealer: Sealer) -> dict[str, Any]:
@@ -81,6 +86,23 @@ def load_started(row: Row[Any]) -> StartedJob:
     """A started job from its columns and those of its attempt."""
     data = dict(row._mapping)  # noqa: SLF001
     return StartedJob(**{**data, "demand": _demand(data["demand"]), "hints": _hints(data["hints"])})
+
+
+def load_past_run(row: Row[Any]) -> PastRun:
+    """A job that has ended, from its columns, the sum of its attempts and how the last one came out."""
+    return PastRun(
+        submission_id=row.submission_id,
+        user=row.user,
+        team=row.team,
+        entrypoint=row.entrypoint,
+        runtime_env=codec.load_request(row.request).runtime_env if row.entrypoint else {},
+        demand=_demand(row.demand),
+        hints=_hints(row.hints),
+        submitted_at=row.submitted_at,
+        ended_at=row.ended_at,
+        run_s=float(row.run_s),
+        by_itself=row.outcome in _BY_ITSELF,
+    )
 
 
 @lru_cache(maxsize=65536)

@@ -61,6 +61,8 @@ jobs = Table(
     Column("exit_code", Integer),
     Column("wait_reason", String, nullable=False),
     Column("expected_start_at", Float),
+    Column("move_to", String),
+    Column("moved_at", Float),
     Column("claim_token", String),
     Column("claim_until", Float),
     Index("jobs_by_status", "status", "submitted_at"),
@@ -163,6 +165,22 @@ hosts = Table(
     Column("repair_asked_at", Float),
 )
 
+shadow = Table(
+    "shadow",
+    metadata,
+    Column("submission_id", String, primary_key=True),
+    Column("team", String, nullable=False),
+    Column("at", Float, nullable=False, index=True),
+    Column("day", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("pool", String, nullable=False),
+    Column("usd", Float, nullable=False),
+    Column("wait_s", Float),
+    Column("starts_at", Float),
+    Column("settled", Boolean, nullable=False),
+    Column("sentence", Text, nullable=False),
+)
+
 packages = Table(
     "packages",
     metadata,
@@ -186,6 +204,7 @@ nodes = Table(
     Column("since", Float, primary_key=True),
     Column("metered_until", Float, nullable=False),
     Column("gone_at", Float, index=True),
+    Column("reclaimed_at", Float),
 )
 
 ledger = Table(

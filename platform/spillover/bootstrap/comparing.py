@@ -17,8 +17,9 @@ def make_compare(core: Core) -> Compare:
 
     def played(jobs: Sequence[PastJob], spent: Sequence[Mapping[str, Any]]) -> Sequence[Comparison]:
         pools = [runtime.pool for runtime in core.pools.values()]
-        expected_s = core.settings.default_runtime_s
-        may_burst = core.settings.team_may_burst
-        return counterfactuals(jobs, pools, core.policy, spent, may_burst, default_runtime_s=expected_s)
+        may_burst, known = core.settings.team_may_burst, core.settings
+        return counterfactuals(
+            jobs, pools, core.policy, spent, may_burst, default_runtime_s=known.default_runtime_s, terms=known.terms
+        )
 
     return Compare(played, MOST_JOBS)

@@ -28,10 +28,11 @@ from ..gateway.server import GatewayServer
 from ..gateway.service import Services
 from ..gateway.tls import Certificates
 from ..ledger.metering import Metering
+from ..placement.moves import moves
 from .admission import admit_admin, check_removed_pools
 from .comparing import make_compare
 from .pools import make_runtime
-from .settings import control_settings, make_named_policy
+from .settings import control_settings, make_named_policy, make_shadow_policy
 
 Say = Callable[[str], None]
 
@@ -66,7 +67,7 @@ async def platform(
     """A Spillover that serves until the block ends. With `fold_on_exit` its launched pools are taken down then."""
     state_dir = settings.state_dir
     with sole_owner(state_dir):
-        policy = make_named_policy(settings)
+        policy, shadow = make_named_policy(settings), make_shadow_policy(settings)
         store, clock = SqlStore.in_folder(state_dir), RealClock()
         check_removed_pools(store, settings)
         store.release_all()  # we are alone: claims of a process that died would only hold us up
@@ -76,9 +77,9 @@ async def platform(
             name: make_runtime(name, raw, store, installation, state_dir / "clusters")
             for name, raw in settings.pools.items()
         }
-        core = Core(store, clock, control_settings(settings), policy, pools, state_dir)
+        core = Core(store, clock, control_settings(settings), policy, pools, state_dir, shadow=shadow)
         metering = make_metering(core)
-        control = assemble(core, Sealer.from_file(state_dir / "links.key").key, metering.run, make_compare(core))
+        control = assemble(core, Sealer.from_file(state_dir / "links.key").key, metering.run, make_compare(core), moves)
         services = Services(control.service, control.insight, control.operators, control.tokens, control.hosts)
         token_file = admit_admin(store, clock, settings)
         server = make_server(settings, services)

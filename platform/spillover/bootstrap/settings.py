@@ -5,9 +5,19 @@ from __future__ import annotations
 from ..adapters.launched_pool import local_layout, read_cluster
 from ..config import AnyPool, Settings
 from ..config import LaunchedPool as LaunchedSettings
+from ..config import Policy as PolicySettings
+from ..config.schema import DataPlace
+from ..config.schema import NodeType as NodeTypeSettings
 from ..control.core import ControlSettings
+from ..domain.data import Place
 from ..domain.pool import Market, NodeType, Pool, PoolKind, PoolRole
 from ..domain.resources import Demand, Resources, parse_bundles
+from ..domain.terms import (
+    CLOUD_EGRESS_USD_PER_GB,
+    CLOUD_STORAGE_USD_PER_GB_MONTH,
+    SPOT_INTERRUPTIONS_PER_HOUR,
+    Terms,
+)
 from ..errors import SettingsError
 from ..placement.policies import Policy, make_policy
 
@@ -29,6 +39,7 @@ def make_pool(name: str, raw: AnyPool) -> Pool:
                 price_usd_per_hour=t.price_usd_per_hour,
                 max_nodes=t.max_nodes,
                 labels=t.labels,
+                interruptions_per_hour=_interruptions(t),
             )
             for type_name, t in raw.node_types.items()
         ),
@@ -44,7 +55,20 @@ def make_pool(name: str, raw: AnyPool) -> Pool:
         address=None if isinstance(raw, LaunchedSettings) else raw.address,
         cluster_yaml=str(raw.cluster) if isinstance(raw, LaunchedSettings) else None,
         dashboard_port=_dashboard_port(raw),
+        egress_usd_per_gb=_rented(raw, raw.egress_usd_per_gb, CLOUD_EGRESS_USD_PER_GB),
+        storage_usd_per_gb_month=_rented(raw, raw.storage_usd_per_gb_month, CLOUD_STORAGE_USD_PER_GB_MONTH),
+        gbit_per_s=raw.bandwidth_gbit,
     )
+
+
+def _interruptions(raw: NodeTypeSettings) -> float:
+    assumed = SPOT_INTERRUPTIONS_PER_HOUR if raw.market == "spot" else 0.0
+    return assumed if raw.interruptions_per_hour is None else raw.interruptions_per_hour
+
+
+def _rented(raw: AnyPool, said: float | None, assumed: float) -> float:
+    """What was said, else what clouds charge for rented pools, and nothing for owned ones."""
+    return said if said is not None else assumed if raw.role == "burst" else 0.0
 
 
 def _dashboard_port(raw: AnyPool) -> int:
@@ -56,10 +80,36 @@ def _dashboard_port(raw: AnyPool) -> int:
 
 def make_named_policy(settings: Settings) -> Policy:
     """The policy that the settings name. Raises SettingsError."""
+    return _policy("policy", settings.policy)
+
+
+def make_shadow_policy(settings: Settings) -> Policy | None:
+    """The policy that is only asked, if the settings name one. Raises SettingsError."""
+    return None if settings.shadow_policy is None else _policy("shadow_policy", settings.shadow_policy)
+
+
+def _policy(key: str, named: PolicySettings) -> Policy:
     try:
-        return make_policy(settings.policy.name, **settings.policy.settings)
+        return make_policy(named.name, **named.settings)
     except (ValueError, TypeError) as error:
-        raise SettingsError([f"policy: {error}"]) from None
+        raise SettingsError([f"{key}: {error}"]) from None
+
+
+def make_terms(settings: Settings) -> Terms:
+    """What is assumed of jobs and their data."""
+    defaults = settings.defaults
+    return Terms(
+        checkpoint_every_s=defaults.checkpoint_every_s,
+        checkpoint_gb=defaults.checkpoint_gb,
+        restart_s=defaults.restart_s,
+        move_s=defaults.move_s,
+        places=tuple(_place(prefix, raw) for prefix, raw in settings.data.items()),
+    )
+
+
+def _place(prefix: str, raw: DataPlace) -> Place:
+    egress = CLOUD_EGRESS_USD_PER_GB if raw.egress_usd_per_gb is None else raw.egress_usd_per_gb
+    return Place(prefix, raw.region, egress)
 
 
 def control_settings(settings: Settings) -> ControlSettings:
@@ -73,4 +123,7 @@ def control_settings(settings: Settings) -> ControlSettings:
         max_attempts=settings.max_attempts,
         tick_s=settings.tick_s,
         metering_s=settings.metering_interval_s,
+        terms=make_terms(settings),
+        move_cooldown_s=settings.move_cooldown_s,
+        shadow_every_s=settings.shadow_every_s,
     )

@@ -44,6 +44,7 @@ def _closer(reading: Reading, catalogue: Catalogue) -> Iterator[Mistake]:
     clear = parts.pools.keys() - layouts.unclear - unread
     pools = {name: make_pool(name, raw) for name, raw in parts.pools.items() if name in clear}
     yield from policy_mistakes(parts.policy)
+    yield from policy_mistakes(parts.shadow_policy, "shadow_policy")
     yield from apart_mistakes(parts, clusters, layouts.found)
     yield from price_mistakes(pools.values())
     yield from list_price_mistakes(pools.values(), clusters, catalogue)

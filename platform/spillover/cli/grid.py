@@ -17,6 +17,8 @@ _STYLES = {
     "up": "green",
     "succeeded": "green",
     "take": "green",
+    "move": "cyan",
+    "moved": "cyan",
     "queued": "yellow",
     "wait": "yellow",
     "starting": "cyan",

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .backtest import backtest
 from .check import check
 from .cost import cost
 from .demo import demo
@@ -21,8 +22,11 @@ from .pools import pools
 from .prices import prices
 from .queue import queue
 from .quote import quote
+from .shadow import shadow
+from .tco import tco
 from .token import token
 from .up import up
+from .what_if import what_if
 
 app = typer.Typer(
     name="spillover",
@@ -33,7 +37,8 @@ app = typer.Typer(
 )
 
 _COMMANDS = (
-    *(init, check, up, demo, queue, quote, explain, pools, cost, events, fold, fence, leaks),
+    *(init, check, up, demo, queue, quote, explain, pools, cost, shadow, events, fold, fence, leaks),
+    *(backtest, what_if, tco),
     *(hosts, repair, drain, undrain),
 )
 for _command in _COMMANDS:

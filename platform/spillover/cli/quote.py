@@ -28,6 +28,15 @@ def quote(
     regions: Annotated[str | None, _text("--regions", "NAMES", "Only these regions.")] = None,
     markets: Annotated[str | None, _text("--markets", "NAMES", "Only `owned`, `on_demand`, `spot`.")] = None,
     needs: Annotated[str | None, _text("--needs", "NAMES", "What the pool must provide.")] = None,
+    data: Annotated[
+        str | None, _text("--data", "URL=SIZE", "Its data: `s3://bucket/set=120GB`.")
+    ] = None,
+    deadline: Annotated[
+        str | None, _text("--deadline", "TIME", "Done by then: `2026-12-01T08:00Z`.")
+    ] = None,
+    resumable: Annotated[
+        bool, typer.Option("--resumable", help="It checkpoints, and loses little when it is interrupted.")
+    ] = False,
     num_cpus: Annotated[float | None, _text("--entrypoint-num-cpus", "N", "CPUs of the entrypoint itself.")] = None,
     num_gpus: Annotated[float | None, _text("--entrypoint-num-gpus", "N", "GPUs of the entrypoint itself.")] = None,
     metadata_json: Annotated[
@@ -50,6 +59,9 @@ def quote(
             "spillover/regions": regions,
             "spillover/markets": markets,
             "spillover/needs": needs,
+            "spillover/data": data,
+            "spillover/deadline": deadline,
+            "spillover/resumable": "true" if resumable else None,
         }
         body = {
             "entrypoint": entrypoint,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, TypeAlias, TypeVar
 
+from ..domain.data import parse_data
 from ..domain.pool import Market
 from ..domain.resources import Resources, parse_bundles
 from ..errors import BadArgument
@@ -152,6 +153,12 @@ def word(text: str) -> str:
     """Text that is not empty."""
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"{text!r} says nothing; write text, or leave it out")
+    return text
+
+
+def data_text(text: str) -> str:
+    """`s3://bucket/set=120GB`: where data lives, and how much there is."""
+    parse_data(word(text))
     return text
 
 

@@ -20,6 +20,7 @@ from ..domain.answers import (
     PoolInfo,
     QueueEntry,
     Quote,
+    ShadowReport,
     TokenView,
 )
 from ..domain.pool import PoolKind, PoolRole
@@ -174,6 +175,14 @@ class Client:
             "compare": argument("compare", boolean_text, compare),
         }
         return reading.one(Bill, self._call("GET", "cost", query=query), self.address)
+
+    def shadow(self, *, days: int = 7, newest: int = 20) -> ShadowReport:
+        """Where the shadow policy would have done otherwise in the last `days`, with the `newest` such jobs.
+
+        Raises BadRequest if the settings name no `shadow_policy`.
+        """
+        query = {"days": str(days), "limit": str(newest)}
+        return reading.one(ShadowReport, self._call("GET", "shadow", query=query), self.address)
 
     def events(
         self,

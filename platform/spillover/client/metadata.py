@@ -12,6 +12,7 @@ from .arguments import (
     Names,
     Workers,
     boolean_text,
+    data_text,
     duration_text,
     instant_text,
     markets_text,
@@ -33,7 +34,7 @@ _WRITERS: Mapping[str, Callable[[Any], str]] = {
     "regions": names_text,
     "markets": markets_text,
     "needs": names_text,
-    "data": word,
+    "data": data_text,
     "resumable": boolean_text,
 }
 
@@ -70,7 +71,7 @@ def job_metadata(
         regions: Regions where it may run, a hard rule.
         markets: Of `"owned"`, `"on_demand"` and `"spot"`, those where it may run: a hard rule.
         needs: What the pool must provide, a hard rule: `["nfs:/data", "internet"]`.
-        data: Where its data lives: `"s3://bucket/set=120GB"`.
+        data: Where its data lives and how much there is: `"s3://bucket/set=120GB"`.
         resumable: True: it checkpoints, and may be moved or run again.
 
     """

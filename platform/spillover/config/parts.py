@@ -21,12 +21,21 @@ class Parts:
     listen: Listen | None = None
     teams: Mapping[str, Team] = field(default_factory=dict, hash=False)
     pools: Mapping[str, AnyPool] = field(default_factory=dict, hash=False)
+    shadow_policy: Policy | None = None
     complete: bool = False
 
 
 def whole(settings: Settings) -> Parts:
     """The parts of settings that are right as a whole."""
-    return Parts(settings.policy, settings.defaults, settings.listen, settings.teams, settings.pools, complete=True)
+    return Parts(
+        policy=settings.policy,
+        defaults=settings.defaults,
+        listen=settings.listen,
+        teams=settings.teams,
+        pools=settings.pools,
+        shadow_policy=settings.shadow_policy,
+        complete=True,
+    )
 
 
 def parts_of(tree: Mapping[str, Any]) -> Parts:
@@ -39,6 +48,7 @@ def parts_of(tree: Mapping[str, Any]) -> Parts:
         listen=_of_field("listen", tree),
         teams={name: team for name, team in teams.items() if team},
         pools={name: pool for name, pool in pools.items() if pool},
+        shadow_policy=_of_field("shadow_policy", tree),
     )
 
 

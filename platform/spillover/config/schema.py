@@ -45,7 +45,9 @@ Seconds = Annotated[float, BeforeValidator(parse_duration)]
 MoreThanZeroSeconds = Annotated[Seconds, Field(gt=0)]
 Bytes = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
 Amount = Annotated[float, BeforeValidator(parse_amount)]
-Usd = Annotated[float, BeforeValidator(_not_bool), Field(ge=0)]
+NotNegative = Annotated[float, BeforeValidator(_not_bool), Field(ge=0)]
+Usd = NotNegative
+MoreThanZero = Annotated[float, BeforeValidator(_not_bool), Field(gt=0)]
 Count = Annotated[int, BeforeValidator(_not_bool), Field(ge=0)]
 AtLeastOne = Annotated[int, BeforeValidator(_not_bool), Field(ge=1)]
 Port = Annotated[int, BeforeValidator(_not_bool), Field(ge=0, le=65535)]
@@ -99,7 +101,31 @@ class Defaults(Model):
 
     demand: Annotated[str, AfterValidator(_gang)] = Field(description="What it needs, as bundles: `4x{GPU:2,CPU:16}`.")
     runtime_s: MoreThanZeroSeconds = Field(3600.0, alias="runtime", description="How long it runs.")
+    checkpoint_every_s: MoreThanZeroSeconds = Field(
+        600.0, alias="checkpoint_every", description="How often a resumable job writes a checkpoint."
+    )
+    checkpoint_gb: NotNegative = Field(
+        10.0, description="How many GB one has for each GPU of the job; a job without any counts as one."
+    )
+    restart_s: Seconds = Field(
+        120.0, alias="restart", description="What a job takes to begin again once its nodes are up."
+    )
+    move_s: Seconds = Field(
+        360.0, alias="move", description="How long a resumable job pauses that is moved to another pool."
+    )
     team: str = Field("default", description="The team of the administrator's first token.")
+
+
+class DataPlace(Model):
+    """Where data lives, by the beginning of its address; of several that fit, the longest counts.
+
+    A cloud's address that none names is taken to be far from every pool, any other to be where the baseline pools are.
+    """
+
+    region: str = Field(description="Its region: pools in it read the data at once and for nothing.")
+    egress_usd_per_gb: Usd | None = Field(
+        None, description="What a GB costs that leaves it; 0.09 if not set, as clouds charge towards the internet."
+    )
 
 
 class Team(Model):
@@ -123,6 +149,10 @@ class NodeType(Model):
         min_length=1, description="What one has: `{CPU: 64, GPU: 8, memory: 512GiB}`. A launched pool's YAML says it."
     )
     max_nodes: Count = Field(description="How many, with heads where others run them. A launched pool's YAML says it.")
+    interruptions_per_hour: NotNegative | None = Field(
+        None,
+        description="How often its market takes one back, until that was seen often; for spot 0.3 if not set, else 0.",
+    )
     labels: dict[str, str] = Field({}, description="Ray's node labels, for label selectors.")
 
 
@@ -141,6 +171,16 @@ class BasePool(Model):
     idle_timeout_s: Seconds = Field(300.0, alias="idle_timeout", description="A burst pool idle so long is folded.")
     lease_s: MoreThanZeroSeconds = Field(
         3600.0, alias="lease", description="How long nodes may live without renewal; it is renewed while they are used."
+    )
+    egress_usd_per_gb: Usd | None = Field(
+        None,
+        description="What a GB that leaves it costs, such as a checkpoint; if not set, 0.09 for burst pools, else 0.",
+    )
+    storage_usd_per_gb_month: Usd | None = Field(
+        None, description="What keeping a job's checkpoints costs there; if not set, 0.023 for burst pools, else 0."
+    )
+    bandwidth_gbit: MoreThanZero = Field(
+        5.0, description="How many Gbit/s one of its jobs reads of data and checkpoints that live elsewhere."
     )
     unreachable_after_s: MoreThanZeroSeconds = Field(
         60.0, alias="unreachable_after", description="Silence after which the pool counts as unreachable."
@@ -187,6 +227,22 @@ class Settings(Model):
         default_factory=_house_policy,
         description="When to wait and when to pay: a name, or a mapping; `threshold` if not set.",
     )
+    shadow_policy: Annotated[Policy, BeforeValidator(_by_name)] | None = Field(
+        None, description="A second policy, written as `policy` is. It decides nothing: `spillover shadow` compares."
+    )
+    shadow_every_s: MoreThanZeroSeconds = Field(
+        10.0,
+        alias="shadow_every",
+        description="How often the second policy is asked, at most, while nothing is rented.",
+    )
+    move_cooldown_s: Seconds = Field(
+        1800.0,
+        alias="move_cooldown",
+        description="How long a job that was moved to another pool stays there, at least.",
+    )
+    data: dict[str, DataPlace] = Field(
+        {}, description="Where data lives, by the beginning of its address: `s3://bucket`."
+    )
     packages: Packages = Field(
         default_factory=lambda: Packages.model_validate({}), description="Uploaded working directories."
     )
@@ -205,6 +261,7 @@ SECTIONS: dict[str, type[Model]] = {
     "`policy`": Policy,
     "`defaults`": Defaults,
     "`teams.NAME`": Team,
+    "`data.ADDRESS`": DataPlace,
     "`packages`": Packages,
     "`pools.NAME`, kind `attached`": AttachedPool,
     "`pools.NAME`, kind `launched`": LaunchedPool,

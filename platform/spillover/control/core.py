@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from ..domain.pool import Observation, Pool
 from ..domain.provider import Listing, Stray
 from ..domain.resources import Demand
+from ..domain.terms import Terms
 from ..placement.policies import Policy
 from ..ports import Clock, Cluster, Event, Hosts, Launcher, Provider, Store
 
@@ -40,6 +41,9 @@ class ControlSettings:
     metering_s: float = 10.0
     claim_s: float = 60.0
     fence_s: float = 60.0
+    move_cooldown_s: float = 1800.0
+    shadow_every_s: float = 10.0
+    terms: Terms = field(default_factory=Terms)
 
     def team_may_burst(self, team: str) -> bool:
         """Whether the team's work may leave the building."""
@@ -78,6 +82,7 @@ class Core:
     pools: Mapping[str, PoolRuntime]
     folder: Path
     url: str = ""
+    shadow: Policy | None = None
     ended: int = 0  # attempts that have ended since the start
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import Any
 
 from ..domain.access import Caller
-from ..domain.answers import EventView, Explanation, OfferView, Quote
+from ..domain.answers import EventView, Explanation, Likely, OfferView, Part, Quote
 from ..domain.decision import Decision, Offer
 from ..domain.job import Job, JobStatus, SubmitRequest
 from ..domain.money import NANOS
 from ..placement.place import decision_for
+from ..placement.queue_wait import WaitSpread, wait_spread
+from ..placement.snapshot import QueuedJob
 from .core import Core
 from .intake import Intake
 from .job_views import JobViews, attempt_views, decision_view
 from .passes import Passes
+from .shadow_report import ShadowReports
 
 _QUOTED = "this job"  # how sentences call what has no submission id yet
 
@@ -21,11 +26,12 @@ _QUOTED = "this job"  # how sentences call what has no submission id yet
 class Explaining:
     """Asks placement and the store, and changes nothing."""
 
-    def __init__(self, core: Core, passes: Passes, intake: Intake, views: JobViews) -> None:
+    def __init__(self, core: Core, passes: Passes, intake: Intake, views: JobViews, shadow: ShadowReports) -> None:
         self._core = core
         self._passes = passes
         self._intake = intake
         self._views = views
+        self._shadow = shadow
 
     async def explain(self, job: Job) -> Explanation:
         """Everything that was decided about a job, and every offer with its numbers."""
@@ -40,6 +46,8 @@ class Explaining:
             offers=offer_views(await self._offers(job, decisions)),
             attempts=attempt_views(attempts),
             events=tuple(EventView(e.at, e.actor, e.subject, e.text) for e in events),
+            shadow=await self._shadow.of(job.submission_id),
+            runs=None if job.status.final else _runs(await self._passes.queued(job)),
         )
 
     async def _offers(self, job: Job, decisions: Sequence[Decision]) -> Sequence[Offer]:
@@ -57,8 +65,9 @@ class Explaining:
     async def quote(self, caller: Caller, request: SubmitRequest) -> Quote:
         """What would be decided if this were submitted now. Raises BadRequest, Forbidden."""
         job = await self._intake.draft(caller, _QUOTED, request)
-        queued = await self._passes.queued(job)
-        decision = await self._decide(job)
+        queued, snapshot = await self._passes.queued(job), await self._passes.snapshot()
+        decision = await self._core.db(decision_for, queued, snapshot, self._core.policy)
+        waits = await self._core.db(wait_spread, queued, snapshot, self._core.policy)
         start_at = decision.expected_start_at
         return Quote(
             demand=str(job.demand),
@@ -76,7 +85,20 @@ class Explaining:
             until=decision.until,
             cost_usd=_cost(decision),
             offers=offer_views(decision.offers),
+            runs=_runs(queued),
+            waits=_waits(waits, decision),
         )
+
+
+def _runs(job: QueuedJob) -> Likely:
+    return Likely(job.runtime_s, job.low_s, job.median_s, job.high_s, job.runtime_source)
+
+
+def _waits(spread: WaitSpread, decision: Decision) -> Likely:
+    start_at = decision.expected_start_at
+    mean_s = None if start_at is None else max(0.0, start_at - decision.at)
+    low, median, high = (None if math.isinf(s) else s for s in spread)
+    return Likely(mean_s, low, median, high, "the queue, played forward")
 
 
 def _cost(decision: Decision) -> float | None:
@@ -91,4 +113,10 @@ def offer_views(offers: Sequence[Offer]) -> tuple[OfferView, ...]:
     able = [o for o in offers if not o.out]
     cheapest = min(able, key=lambda o: (o.cost_usd or 0.0, o.start_delay_s or 0.0), default=None)
     soonest = min(able, key=lambda o: (o.start_delay_s or 0.0, o.cost_usd or 0.0), default=None)
-    return tuple(OfferView(**o._asdict(), cheapest=o is cheapest, soonest=o is soonest) for o in offers)
+    return tuple(_view(o, cheapest=o is cheapest, soonest=o is soonest) for o in offers)
+
+
+def _view(offer: Offer, *, cheapest: bool, soonest: bool) -> OfferView:
+    parts = tuple(Part(str(p.kind), p.usd, p.time_s, p.text) for p in offer.parts)
+    known: dict[str, Any] = {**offer._asdict(), "parts": parts}
+    return OfferView(**known, cheapest=cheapest, soonest=soonest)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..domain.access import Caller
-from ..domain.answers import Bill, EventView, Explanation, Page, PoolInfo, QueueEntry, Quote
+from ..domain.answers import Bill, EventView, Explanation, Page, PoolInfo, QueueEntry, Quote, ShadowReport
 from ..domain.job import SubmitRequest
-from ..domain.questions import CostQuery, EventQuery, PoolQuery, QueueQuery
+from ..domain.questions import CostQuery, EventQuery, PoolQuery, QueueQuery, ShadowQuery
 from ..ports import EventFilter
 from .bills import Bills
 from .core import Core
@@ -15,13 +15,21 @@ from .job_views import JobViews
 from .paging import read_after
 from .pool_views import PoolViews
 from .rights import check_submits
+from .shadow_report import ShadowReports
 
 
 class Insight:
     """Queue, pools, explanations, quotes, bills and history, each within what the caller may see."""
 
     def __init__(
-        self, core: Core, finder: Finder, jobs: JobViews, pools: PoolViews, explaining: Explaining, bills: Bills
+        self,
+        core: Core,
+        finder: Finder,
+        jobs: JobViews,
+        pools: PoolViews,
+        explaining: Explaining,
+        bills: Bills,
+        shadow: ShadowReports,
     ) -> None:
         self._core = core
         self._finder = finder
@@ -29,6 +37,7 @@ class Insight:
         self._pools = pools
         self._explaining = explaining
         self._bills = bills
+        self._shadow = shadow
 
     async def queue(self, caller: Caller, query: QueueQuery) -> Page[QueueEntry]:
         """The whole queue is everybody's: one's own place in it depends on the others."""
@@ -50,6 +59,10 @@ class Insight:
     async def cost(self, caller: Caller, query: CostQuery) -> Bill:
         """What was spent. Raises BadRequest, Forbidden."""
         return await self._bills.bill(caller, query)
+
+    async def shadow(self, caller: Caller, query: ShadowQuery) -> ShadowReport:
+        """What the shadow policy would have done otherwise. Raises BadRequest if there is none."""
+        return await self._shadow.report(caller, query)
 
     async def events(self, caller: Caller, query: EventQuery) -> Page[EventView]:
         """History, newest first: of pools, and of jobs that the caller may see."""

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..domain.data import parse_data
 from ..domain.job import Hints
 from ..domain.pool import Market
 from ..domain.resources import Resources, parse_bundles
@@ -89,7 +90,10 @@ KEYS: dict[str, tuple[Callable[[str], object], str]] = {
     "regions": (_names, "regions where it may run: `eu`"),
     "markets": (_markets, "markets where it may run: `spot,on_demand`"),
     "needs": (_names, "what the pool must provide: `nfs:/data,internet`"),
-    "data": (str, "where its data lives: `s3://bucket/set=120GB`"),
+    "data": (
+        parse_data,
+        "where its data lives and how much there is, for transfer time and egress: `s3://bucket/set=120GB`",
+    ),
     "resumable": (_boolean, "`true`: it checkpoints and may be moved or run again"),
 }
 
@@ -131,6 +135,7 @@ def _said(values: Mapping[str, object]) -> Said:
         markets=get("markets", ()),  # type: ignore[arg-type]
         needs=get("needs", ()),  # type: ignore[arg-type]
         resumable=bool(get("resumable", False)),
+        data=get("data"),  # type: ignore[arg-type]
     )
     return Said(
         bundles=get("workers", ()),  # type: ignore[arg-type]

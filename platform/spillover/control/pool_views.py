@@ -35,7 +35,7 @@ class PoolViews:
         for node in await db(store.open_nodes):
             hourly[node.pool] = hourly.get(node.pool, 0.0) + node.price_usd_per_hour
         found = []
-        for view in (await self._passes.snapshot()).pools:
+        for view in (await self._passes.snapshot(kept_room=False)).pools:
             name = view.pool.name
             state = states.get(name) or PoolState(name)
             if _asked_for(view, state, query):

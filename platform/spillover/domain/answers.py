@@ -71,11 +71,28 @@ class JobFacts(QueueEntry):
 
 
 @dataclass(frozen=True)
+class Part:
+    """One part of what an offer costs. `time_s` is the time that it is about, None for what is no matter of time.
+
+    `kind` is `nodes` (rented whole while it runs), `share` (of nodes that are there anyway), `startup` and `idle`
+    (rented nodes before and after it), `head` (raised for it), `transfer` and `egress` (its data is fetched), `storage`
+    (of its checkpoints) or `interruptions` (expected on the spot market).
+    """
+
+    kind: str
+    usd: float
+    time_s: float | None
+    text: str
+
+
+@dataclass(frozen=True)
 class OfferView:
     """One way to run a job: pool x node type x market x count.
 
     `out` is empty for an offer that could be taken now, else the reason why not. `cheapest` and `soonest` are among
-    those that could; `chosen` is the one that is taken. `start_delay_s` is until the job could start there.
+    those that could; `chosen` is the one that is taken. `start_delay_s` is until the job could start there, `runtime_s`
+    the work alone, `total_s` what it comes to from its start with fetching data and with interruptions. `late_chance`
+    (0 to 1) is how likely it ends after its deadline. `parts` come to `cost_usd`; decisions of old have none.
     """
 
     pool: str
@@ -90,6 +107,23 @@ class OfferView:
     chosen: bool = False
     cheapest: bool = False
     soonest: bool = False
+    total_s: float | None = None
+    late_chance: float | None = None
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class Likely:
+    """A duration in seconds that is not known yet: its mean, its median, and between which 8 of 10 lie.
+
+    Null: without end, as far as is in sight. `source` says what it was learnt from.
+    """
+
+    mean_s: float | None
+    low_s: float | None
+    median_s: float | None
+    high_s: float | None
+    source: str
 
 
 @dataclass(frozen=True)
@@ -97,7 +131,8 @@ class Quote:
     """What would happen to a job if it were submitted now, behind all that wait. Nothing was started.
 
     `verdict` is `take` or `wait`; `wait_s` until its expected start; `until` when the policy would burst it as things
-    stand. `cost_usd` is that of the chosen offer, or of the owned pool that it would wait for.
+    stand. `cost_usd` is that of the chosen offer, or of the owned pool that it would wait for. `runs` and `waits` are
+    the run time and the wait as distributions; `runtime_s` is the mean.
     """
 
     demand: str
@@ -115,6 +150,8 @@ class Quote:
     until: float | None = None
     cost_usd: float | None = None
     offers: tuple[OfferView, ...] = ()
+    runs: Likely | None = None
+    waits: Likely | None = None
 
 
 @dataclass(frozen=True)
@@ -161,14 +198,72 @@ class EventView:
 
 
 @dataclass(frozen=True)
+class ShadowJob:
+    """A job that the shadow policy would have treated otherwise, by what was expected at `at`.
+
+    `kind`: `rents` for a job that waited and ran on owned nodes, rents `sooner` or `elsewhere` than was done, or
+    `keeps` one waiting that was rented for. `usd` is what that would have cost more, `wait_s` how much longer the job
+    would have waited; null if no start was in sight.
+    """
+
+    submission_id: str
+    team: str
+    at: float
+    kind: str
+    pool: str
+    usd: float
+    wait_s: float | None
+    sentence: str
+
+
+@dataclass(frozen=True)
+class ShadowDay:
+    """All jobs of one UTC day with the same difference. `wait_s` is the sum over those whose start was in sight."""
+
+    day: str
+    kind: str
+    jobs: int
+    usd: float
+    wait_s: float
+
+
+@dataclass(frozen=True)
+class ShadowReport:
+    """What the shadow policy would have done otherwise from `since` on, among `started` jobs. It never acted.
+
+    `differences` counts by kind. `usd` is what it would have spent more on rented nodes, `mean_wait_s` by how much the
+    mean wait would have been longer, without the `unknown` jobs for which no start was in sight.
+    """
+
+    policy: str
+    live: str
+    since: float
+    as_of: float
+    started: int
+    differences: Mapping[str, int]
+    usd: float
+    mean_wait_s: float
+    unknown: int
+    sentence: str
+    days: tuple[ShadowDay, ...] = ()
+    newest: tuple[ShadowJob, ...] = ()
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """Everything that was decided about a job. Offers are those of the decision that placed it, else of this moment."""
+    """Everything that was decided about a job. Offers are those of the decision that placed it, else of this moment.
+
+    `shadow` is what the shadow policy would have done otherwise, if there is one and it would have. `runs` is the run
+    time that is expected of it, as of now.
+    """
 
     job: JobFacts
     decisions: tuple[DecisionView, ...] = ()
     offers: tuple[OfferView, ...] = ()
     attempts: tuple[AttemptView, ...] = ()
     events: tuple[EventView, ...] = ()
+    shadow: ShadowJob | None = None
+    runs: Likely | None = None
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from .data import Data
 from .resources import Demand
 
 
@@ -67,11 +68,17 @@ class Hints:
     markets: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     resumable: bool = False
+    data: Data | None = None
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a user submitted. `submission_id` is its one name for life. Times are Unix seconds."""
+    """What a user submitted. `submission_id` is its one name for life. Times are Unix seconds.
+
+    `move_to` is the pool that a job is being moved to, from the decision until its next attempt is committed: "" if it
+    only makes room and queues again. Its live attempt, if there is one, is to stop for it. `moved_at` is when that was
+    last decided.
+    """
 
     submission_id: str
     request: SubmitRequest
@@ -93,6 +100,8 @@ class Job:
     exit_code: int | None = None
     wait_reason: str = ""
     expected_start_at: float | None = None
+    move_to: str | None = None
+    moved_at: float | None = None
 
 
 class AttemptStatus(StrEnum):
@@ -105,13 +114,18 @@ class AttemptStatus(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How an attempt ended. LOST: through no fault of the entrypoint. WITHDRAWN: it never reached the pool."""
+    """How an attempt ended.
+
+    LOST: through no fault of the entrypoint. WITHDRAWN: it never reached the pool. MOVED: stopped by us to go on from
+    its checkpoint on another pool.
+    """
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     STOPPED = "stopped"
     LOST = "lost"
     WITHDRAWN = "withdrawn"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,10 @@ class LedgerEntry:
 
 @dataclass(frozen=True)
 class PaidNode:
-    """A node that costs money from `since` until the provider says it is gone. Metered up to `metered_until`."""
+    """A node that costs money from `since` until the provider says it is gone. Metered up to `metered_until`.
+
+    `reclaimed_at`: when the spot market took it back, however much of its time was billed; None if that did not happen.
+    """
 
     pool: str
     node_id: str
@@ -58,6 +61,7 @@ class PaidNode:
     since: float
     metered_until: float
     gone_at: float | None = None
+    reclaimed_at: float | None = None
 
 
 def cost_nanos(price_usd_per_hour: float, start: float, end: float) -> int:

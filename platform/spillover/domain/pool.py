@@ -33,7 +33,10 @@ class PoolRole(StrEnum):
 
 @dataclass(frozen=True)
 class NodeType:
-    """One shape of node. `max_nodes` counts workers of this type; the head is priced apart."""
+    """One shape of node. `max_nodes` counts workers of this type; the head is priced apart.
+
+    `interruptions_per_hour`: how often its market takes one back, as the settings say; 0 for what is not spot.
+    """
 
     name: str
     resources: Resources
@@ -41,13 +44,15 @@ class NodeType:
     price_usd_per_hour: float
     max_nodes: int
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    interruptions_per_hour: float = 0.0
 
 
 @dataclass(frozen=True)
 class Pool:
     """What the settings say about a pool.
 
-    `settle_s`: how long its provider's lists may lag behind what it does.
+    `settle_s`: how long its provider's lists may lag behind what it does. `egress_usd_per_gb` is what data that leaves
+    it costs, `gbit_per_s` how fast a job reads what lives elsewhere.
     """
 
     name: str
@@ -66,6 +71,9 @@ class Pool:
     address: str | None = None
     cluster_yaml: str | None = None
     dashboard_port: int = 8265
+    egress_usd_per_gb: float = 0.0
+    storage_usd_per_gb_month: float = 0.0
+    gbit_per_s: float = 5.0
 
     def node_type(self, name: str) -> NodeType | None:
         """The node type of that name, if the pool has it."""

@@ -64,7 +64,8 @@ class Machine:
     """A machine that carries our tags, as its provider shows it: also one that has ended, as long as it is shown.
 
     Times are Unix seconds, as the provider bills them. `billed_s` is the time that is paid for once it has ended:
-    None as long as it lives. `node_type` is the node type of the cluster YAML, "" if its tag is missing.
+    None as long as it lives. `node_type` is the node type of the cluster YAML, "" if its tag is missing. `reclaimed`:
+    it was a spot machine, and its provider took it back.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Machine:
     ended_at: float | None = None
     billed_s: float | None = None
     end_reason: str = ""
+    reclaimed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,14 @@ class CostQuery:
 
 
 @dataclass(frozen=True)
+class ShadowQuery:
+    """How far back."""
+
+    days: int = _field(7, f"The last so many times 24 hours, 1 to {MOST_ITEMS}; 30 days are kept.")
+    limit: int = _limit(20)
+
+
+@dataclass(frozen=True)
 class TokenQuery:
     """Which tokens."""
 

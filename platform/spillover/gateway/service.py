@@ -18,10 +18,20 @@ from ..domain.answers import (
     PoolInfo,
     QueueEntry,
     Quote,
+    ShadowReport,
     TokenView,
 )
 from ..domain.job import JobView, SubmitRequest
-from ..domain.questions import CostQuery, EventQuery, HostQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
+from ..domain.questions import (
+    CostQuery,
+    EventQuery,
+    HostQuery,
+    PoolQuery,
+    QueueQuery,
+    ShadowQuery,
+    TokenQuery,
+    TokenRequest,
+)
 
 
 class JobService(Protocol):
@@ -102,6 +112,10 @@ class InsightService(Protocol):
 
     async def cost(self, caller: Caller, query: CostQuery) -> Bill:
         """What was spent."""
+        ...
+
+    async def shadow(self, caller: Caller, query: ShadowQuery) -> ShadowReport:
+        """What the shadow policy would have done otherwise. Raises BadRequest if there is none."""
         ...
 
     async def events(self, caller: Caller, query: EventQuery) -> Page[EventView]:

@@ -99,7 +99,7 @@ def why_never(job: QueuedJob, ceiling: Ceiling) -> str:
     pool, hints = ceiling.pool, job.hints
     if hints.pools and pool.name not in hints.pools:
         return f"the job asks for pools {_list(hints.pools)}; this is '{pool.name}'"
-    if hints.regions and not any(_in_region(pool.region, wanted) for wanted in hints.regions):
+    if hints.regions and not any(in_region(pool.region, wanted) for wanted in hints.regions):
         return f"the job asks for regions {_list(hints.regions)}; pool '{pool.name}' is in '{pool.region}'"
     if not job.may_burst and pool.role is PoolRole.BURST:
         return f"team '{job.team}' may not burst; '{pool.name}' is a burst pool"
@@ -145,7 +145,7 @@ def _labels(ceiling: Ceiling, types: Sequence[NodeType]) -> list[Mapping[str, st
     return [*(t.labels for t in types), *ceiling.live_labels()]
 
 
-def _in_region(region: str, wanted: str) -> bool:
+def in_region(region: str, wanted: str) -> bool:
     """`eu` covers `eu-west-1`."""
     return region == wanted or region.startswith(wanted + "-")
 

@@ -93,3 +93,12 @@ def test_billing(lifecycle: str, code: str, lived_s: int, billed_s: float) -> No
     """By the second, a minute at least; a spot instance that EC2 takes back within its first hour is free."""
     shown = instance("terminated", "", code, lifecycle)
     assert machine(shown, now=AT + lived_s).billed_s == billed_s
+
+
+def test_only_a_spot_instance_is_reclaimed() -> None:
+    """One that the spot market took back is told from one that was ended by us, or that lives."""
+    code = "Server.SpotInstanceTermination"
+    assert machine(instance("terminated", "", code, "spot"), now=AT).reclaimed
+    assert not machine(instance("running", "", "", "spot"), now=AT).reclaimed
+    assert not machine(instance("terminated", "", "Client.UserInitiatedShutdown", "spot"), now=AT).reclaimed
+    assert not machine(instance("terminated", "", code, ""), now=AT).reclaimed

@@ -9,14 +9,16 @@ from pathlib import Path
 import pytest
 
 from spillover.adapters.sql_store import SqlStore
-from spillover.domain.decision import Decision, Offer, Verdict
+from spillover.domain.data import Data
+from spillover.domain.decision import Decision, Offer, Part, Verdict
 from spillover.domain.job import Attempt, AttemptStatus, Hints, Job, JobStatus, JobTarget, Outcome, SubmitRequest
 from spillover.domain.resources import Demand, Resources, parse_bundles
 from spillover.errors import DuplicateJob, SpilloverError, StaleClaim
 from spillover.ports import Event
 
 EVENT = Event(1.0, "alice", "j1", "submitted")
-HINTS = Hints(60.0, 120.0, 1e9, ("a",), ("eu",), ("spot",), ("nfs:/x",), resumable=True)
+DATA = Data("s3://b/x", 10**9)
+HINTS = Hints(60.0, 120.0, 1e9, ("a",), ("eu",), ("spot",), ("nfs:/x",), resumable=True, data=DATA)
 REQUEST = SubmitRequest(
     "python a.py",
     {"env_vars": {"TOKEN": "hunter2-secret"}, "pip": ["x"], "nested": {"a": [1, None]}},
@@ -218,26 +220,45 @@ def test_waits_are_noted_on_jobs_that_wait_alone(store: SqlStore) -> None:
     assert {job.submission_id: job.message for job in store.jobs()} == {"waits": "Waits.", "runs": "", "stops": ""}
 
 
-def test_run_times_of_like_jobs(store: SqlStore) -> None:
-    """Only jobs of the same team and entrypoint that succeeded teach how long a run takes, the newest first."""
-    for number in range(3):
-        changes = {
-            "status": JobStatus.SUCCEEDED,
-            "started_at": 0.0,
-            "ended_at": float(number),
-            "submitted_at": float(number),
-        }
-        store.add_job(make_job(f"j{number}", **changes), EVENT)
-    store.add_job(make_job("failed", status=JobStatus.FAILED, started_at=0.0, ended_at=99.0), EVENT)
-    store.add_job(make_job("other", team="ads", status=JobStatus.SUCCEEDED, started_at=0.0, ended_at=99.0), EVENT)
-    assert store.run_times("search", "python a.py", 2) == [2.0, 1.0]
+def ran(store: SqlStore, name: str, *attempts: tuple[float, float, Outcome]) -> None:
+    """A job that ran in these attempts (start, end, outcome) and has ended with the last one."""
+    for number, (start, end, outcome) in enumerate(attempts, start=1):
+        attempt = make_attempt(name, number, started_at=start, ended_at=end, outcome=outcome)
+        job = make_job(name, attempts=number, ended_at=attempts[-1][1], status=JobStatus.SUCCEEDED)
+        if number == 1:
+            store.add_job(job, EVENT)
+            assert store.claim(name, "t", 0.0, 99.0)
+        store.start_attempt(job, attempt, "t", EVENT)
+
+
+def test_past_runs(store: SqlStore) -> None:
+    """Jobs that ran and have ended since then, in the order of their ends: how long in all, and whether by themselves."""
+    ran(store, "good", (10.0, 40.0, Outcome.SUCCEEDED))
+    ran(store, "bad", (10.0, 15.0, Outcome.FAILED))
+    ran(store, "cut", (10.0, 20.0, Outcome.STOPPED))
+    ran(store, "again", (10.0, 20.0, Outcome.LOST), (30.0, 50.0, Outcome.SUCCEEDED))
+    ran(store, "old", (1.0, 2.0, Outcome.SUCCEEDED))
+    store.add_job(make_job("waits"), EVENT)
+    runs = store.past_runs(5.0, 10)
+    assert [(run.submission_id, run.run_s, run.by_itself) for run in runs] == [
+        ("bad", 5.0, True),
+        ("cut", 10.0, False),
+        ("good", 30.0, True),
+        ("again", 30.0, True),
+    ]
+    assert (runs[0].team, runs[0].user, runs[0].entrypoint) == ("search", "alice", "python a.py")
+    assert (runs[0].hints, runs[0].demand, runs[0].runtime_env["pip"]) == (HINTS, make_job().demand, ["x"])
+    assert [run.submission_id for run in store.past_runs(0.0, 1)] == ["again"]
+
+
+PARTS = (Part("share", 0.5, 60.0, "half of a node"), Part("egress", 0.1, None, "1 GB"))
 
 
 def test_decisions_come_back_with_their_offers(store: SqlStore) -> None:
-    """A decision's offers survive, those without a start in sight too."""
+    """A decision's offers survive with the parts of their costs, those without a start in sight too."""
     offers = (
         Offer("p", "t", "spot", 2, 1.5, None, 60.0, 0.1, out="full"),
-        Offer("q", "u", "owned", 1, 0.0, 3.0, 60.0, 0.0, chosen=True),
+        Offer("q", "u", "owned", 1, 0.0, 3.0, 60.0, 0.0, chosen=True, total_s=61.0, late_chance=0.5, parts=PARTS),
     )
     decision = Decision("j1", 1.0, Verdict.TAKE, "Runs.", "code", "never", "q", "u", "owned", None, 4.0, offers)
     store.add_decisions([decision])

@@ -110,7 +110,8 @@ def test_past_jobs_are_as_their_newest_attempt_went(store: SqlStore) -> None:
     store.record_spend([], [ENTRY, replace(ENTRY, pool="first", nano_usd=1), replace(ENTRY, nano_usd=2)])
     assert store.past_jobs().jobs == (
         PastJob(
-            "j1", "alice", "search", 5, DEMAND, Hints(60.0), 10.0, 40.0, 90.0, "p", "t", "spot", nano_usd=10**15 + 2
+            "j1", "alice", "search", 5, DEMAND, Hints(60.0), 10.0, 40.0, 90.0, "p", "t", "spot",
+            nano_usd=10**15 + 2, placed_at=15.0, entrypoint="x",
         ),
     )  # fmt: skip
 

@@ -36,6 +36,10 @@ ONE_FINDING = [
     ("threshold, rules: [5 jobs older than 10min]", "waiting_budget", "s.yaml:1: policy: give one of 'target_mean_wait' and 'seconds_per_usd'"),
     ("threshold, rules: [5 jobs older than 10min]", "waiting_budget, target_mean_wat: 5min", "s.yaml:1: policy.target_mean_wat: policy 'waiting_budget' has no such setting; did you mean 'target_mean_wait'?"),
     ("threshold, rules: [5 jobs older than 10min]", "waiting_budget, target_mean_wait: soon", "s.yaml:1: policy.target_mean_wait: value 'soon': target_mean_wait 'soon' is no duration"),
+    # the same of the one that is only asked
+    ("5 jobs older than 10min]}", "5 jobs older than 10min]}\nshadow_policy: {name: imediate}", "s.yaml:2: shadow_policy.name: value 'imediate': is no policy; did you mean 'immediate'?"),
+    ("5 jobs older than 10min]}", "5 jobs older than 10min]}\nshadow_policy: {name: threshold, rulez: 5}", "s.yaml:2: shadow_policy.rulez: policy 'threshold' has no such setting; did you mean 'rules'?"),
+    ("5 jobs older than 10min]}", "5 jobs older than 10min]}\nshadow_policy: never", None),
     # pools that no job could use
     ("threshold, rules: [5 jobs older than 10min]", "never", "s.yaml:15: warning: pools.cloud.role: value 'burst': no job could ever run here: the policy 'never' rents nothing"),
     ("may_burst: true", "may_burst: false", "s.yaml:15: warning: pools.cloud.role: value 'burst': no job could ever run here: no team may burst"),

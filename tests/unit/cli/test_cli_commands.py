@@ -32,6 +32,8 @@ def test_a_list_is_shown_as_a_table(command, spillover, api, request):
         (["pools", "--role", "burst"], "GET /pools?role=burst&limit=10000"),
         (["explain", "a b/c"], "GET /jobs/a%20b%2Fc/explain"),
         (["cost", "--by", "pool, team"], "GET /cost?by=pool%2Cteam"),
+        (["shadow"], "GET /shadow?days=7&limit=20"),
+        (["shadow", "--days", "30", "--limit", "5"], "GET /shadow?days=30&limit=5"),
         (["events"], "GET /events?limit=200"),
         (["events", "onprem", "--actor", "ann"], "GET /events?subject=onprem&actor=ann&limit=200"),
         (["fold", "onprem"], "POST /pools/onprem/fold"),
@@ -77,6 +79,40 @@ def test_explain_tells_the_newest_decision_first(spillover, api, an_explanation)
     offers = [line.split() for line in lines if " worker " in line]
     assert [words[:2] for words in offers] == [["✔", "cloud"], ["dear", "worker"], ["onprem", "worker"]]
     assert offers[-1][-1] == "full"
+
+
+def test_explain_says_where_the_shadow_policy_differs(spillover, api, an_explanation):
+    """A job that the shadow policy would have treated otherwise has a line with what, the dollars and the wait."""
+    api.put("GET /jobs/raysubmit_1/explain", an_explanation)
+    assert "shadow policy" not in spillover("explain", "raysubmit_1").stdout
+    shadow = {"kind": "keeps", "usd": -1.5, "wait_s": 192.0, "sentence": "Waits for onprem.", "pool": "", "at": 1.0}
+    api.put("GET /jobs/raysubmit_1/explain", an_explanation | {"shadow": shadow})
+    assert (
+        "shadow policy: would wait, and it was rented for: -$1.50, +3m12s wait; Waits for onprem."
+        in spillover("explain", "raysubmit_1").stdout
+    )
+
+
+def test_shadow_shows_the_sum_the_days_and_the_jobs(spillover, api):
+    """The sentence stands first, then both policies, then days and jobs with signs before dollars and waits."""
+    job = {"submission_id": "j1", "team": "a", "at": 10.0, "kind": "rents", "pool": "cloud", "usd": 2.0, "wait_s": None}
+    day = {"day": "2026-12-01", "kind": "rents", "jobs": 3, "usd": 6.5, "wait_s": -90.0}
+    report = {
+        "policy": "marginal()",
+        "live": "never()",
+        "since": 5.0,
+        "started": 7,
+        "unknown": 1,
+        "sentence": "In the last 7 d ...",
+        "days": [day],
+        "newest": [job | {"sentence": "Bursts."}],
+    }
+    api.put("GET /shadow?days=7&limit=20", report)
+    lines = spillover("shadow").stdout.splitlines()
+    assert lines[0] == "In the last 7 d ..."
+    assert lines[1:3] == ["decides: never()", "in its shadow: marginal()"]
+    assert next(line for line in lines if line.startswith("2026")).split()[-3:] == ["3", "+$6.50", "-1m30s"]
+    assert next(line for line in lines if line.startswith("j1")).split()[-3:] == ["+$2.00", "-", "Bursts."]
 
 
 def test_explain_shows_decisions_over_time_and_attempts(spillover, api, an_explanation):
@@ -152,7 +188,7 @@ def test_every_command_explains_itself(bare):
     """Each command stands in the program's help, and has a help of its own."""
     from spillover.cli.main import app
 
-    names = [c.name or c.callback.__name__ for c in app.registered_commands]
+    names = [c.name or c.callback.__name__.replace("_", "-") for c in app.registered_commands]
     assert {"up", "pools", "queue", "explain", "cost", "fence", "fold", "events"} <= set(names)
     for name in names:
         assert f"Usage: spillover {name}" in bare(name, "--help").stdout

@@ -48,6 +48,16 @@ def test_a_quote_is_told_with_every_offer(spillover, api, a_quote):
     assert lines[-1] == "Nothing was started."
 
 
+def test_a_quote_says_how_sure_it_is(spillover, api, a_quote):
+    """Run time and wait are told with the interval in which 8 of 10 lie; a wait that may never end, as that."""
+    runs = {"mean_s": 7200.0, "low_s": 300.0, "median_s": 3600.0, "high_s": 32400.0, "source": "34 runs of its user"}
+    waits = runs | {"mean_s": 240.0, "high_s": None}
+    api.put("POST /quote", a_quote | {"runtime_source": runs["source"], "runs": runs, "waits": waits})
+    lines = spillover("quote", "1x{GPU:8}").stdout.splitlines()
+    assert lines[0].endswith("runs 2h00m (80% between 5m00s and 9h00m; 34 runs of its user)")
+    assert lines[2].startswith("Would start in 4m00s (80% between 5m00s and no end in sight) on cloud")
+
+
 def test_a_job_that_would_wait_is_told_until_when(spillover, api, a_quote):
     """Without a start in sight that is said, and when the policy would burst it."""
     api.put("POST /quote", a_quote | {"verdict": "wait", "pool": None, "wait_s": None, "until": NOW * 2})
@@ -59,13 +69,17 @@ def test_what_is_said_becomes_metadata(spillover, api, a_quote):
     api.put("POST /quote", a_quote)
     said = '{"spillover/runtime": "9h", "mine": "x"}'
     args = ("quote", "{CPU:4}", "--runtime", "2h", "--markets", "spot", "--entrypoint-num-gpus", "1")
-    spillover(*args, "--metadata-json", said)
+    more = ("--data", "s3://b/x=5GB", "--deadline", "2026-12-01T08:00Z", "--resumable")
+    spillover(*args, *more, "--metadata-json", said)
     body = json.loads(api.bodies[-1])
     assert body["metadata"] == {
         "spillover/runtime": "2h",
         "mine": "x",
         "spillover/markets": "spot",
         "spillover/workers": "{CPU:4}",
+        "spillover/data": "s3://b/x=5GB",
+        "spillover/deadline": "2026-12-01T08:00Z",
+        "spillover/resumable": "true",
     }
     assert (body["entrypoint"], body["entrypoint_num_cpus"], body["entrypoint_num_gpus"]) == (None, None, 1.0)
 

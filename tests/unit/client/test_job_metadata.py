@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from spillover import Client, job_metadata
 from spillover.control.metadata import KEYS, PREFIX, PRIORITIES, Said, read_metadata
+from spillover.domain.data import Data
 from spillover.domain.job import Hints
 from spillover.domain.pool import Market
 from spillover.domain.resources import Resources
@@ -54,6 +55,9 @@ def _names(name):
 TEXT = (
     st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1).filter(str.strip).map(lambda t: (t, t))
 )
+DATA = st.tuples(st.from_regex(r"[a-z0-9:/=.-]{1,12}", fullmatch=True), st.integers(0, 10**15)).map(
+    lambda said: (f"{said[0]}={said[1]}", Data(*said))
+)
 ARGUMENTS = {
     "workers": WORKERS | ONE_BUNDLE | WORKERS_TEXT,
     "runtime": DURATION,
@@ -65,7 +69,7 @@ ARGUMENTS = {
     "regions": _names(NAME),
     "markets": _names(st.sampled_from([*Market])),
     "needs": _names(NAME),
-    "data": TEXT,
+    "data": DATA,
     "resumable": st.booleans().map(lambda b: (b, b)),
 }
 
@@ -88,11 +92,11 @@ def test_control_reads_what_was_meant(said):
             markets=meant.get("markets", ()),
             needs=meant.get("needs", ()),
             resumable=meant.get("resumable", False),
+            data=meant.get("data"),
         ),
         priority=meant.get("priority", 0),
         team=meant.get("team"),
     )
-    assert metadata.get("spillover/data") == meant.get("data")
 
 
 @given(st.fixed_dictionaries(ARGUMENTS))
@@ -175,6 +179,8 @@ def test_what_is_sent_reads_well():
         ({"markets": ["spott"]}, "markets: 'spott' is no market; did you mean 'spot'?"),
         ({"markets": "moon"}, "markets: 'moon' is no market; there are owned, on_demand, spot"),
         ({"resumable": "true"}, "resumable: 'true' is neither True nor False"),
+        ({"data": "s3://b/set"}, "data: 's3://b/set' does not say how much there is; write it as 's3://bucket/set=120GB'"),
+        ({"data": "s3://b=lots"}, "data: 's3://b=lots': the size 'lots' is no size"),
     ],
 )
 def test_mistakes_are_told_with_the_remedy(said, text):

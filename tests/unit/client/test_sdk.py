@@ -21,6 +21,7 @@ from spillover.domain.questions import (
     EventQuery,
     PoolQuery,
     QueueQuery,
+    ShadowQuery,
     TokenQuery,
     TokenRequest,
 )
@@ -44,6 +45,8 @@ MOMENT = datetime(2026, 12, 1, 8, tzinfo=UTC)
             ("cost", CostQuery(("team", "day"), "2026-12-01", "2027-01-01", "a", compare=True)),
         ),
         (lambda c: c.cost("team"), ("cost", CostQuery(("team",)))),
+        (lambda c: c.shadow(), ("shadow", ShadowQuery())),
+        (lambda c: c.shadow(days=30, newest=5), ("shadow", ShadowQuery(30, 5))),
         (lambda c: c.events(), ("events", EventQuery(limit=200))),
         (
             lambda c: c.events("pool:onprem", actor="ann", since=MOMENT, limit=5),
@@ -98,6 +101,7 @@ def test_answers_are_typed(served):
     assert isinstance(explanation, Explanation)
     assert explanation.job.submission_id == "j1"
     assert isinstance(client.cost(), Bill)
+    assert client.shadow().differences == {"keeps": 1}
     assert client.events()[0].text == "submitted"
     assert isinstance(client.tokens()[0], TokenView)
     made = client.create_token("dora", "ads")

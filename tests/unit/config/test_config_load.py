@@ -52,6 +52,7 @@ def test_what_is_not_said_has_a_default(folder):
     assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 7265)
     assert (settings.packages.limit_bytes, settings.on_overuse, settings.max_attempts) == (2 * 2**30, "warn", 5)
     assert (settings.metering_interval_s, settings.tick_s) == (10, 1)
+    assert (settings.shadow_policy, settings.shadow_every_s, settings.move_cooldown_s) == (None, 10, 1800)
     assert (settings.defaults.runtime_s, settings.defaults.team) == (3600, "default")
     assert settings.policy.name == "threshold"
 

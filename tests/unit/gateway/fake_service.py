@@ -23,14 +23,25 @@ from spillover.domain.answers import (
     NodeView,
     OfferView,
     Page,
+    Part,
     PoolInfo,
     QueueEntry,
     Quote,
+    ShadowReport,
     TokenView,
 )
 from spillover.domain.job import Attempt, Job, JobStatus, JobView, SubmitRequest
 from spillover.domain.job import Hints as NoHints
-from spillover.domain.questions import CostQuery, EventQuery, HostQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
+from spillover.domain.questions import (
+    CostQuery,
+    EventQuery,
+    HostQuery,
+    PoolQuery,
+    QueueQuery,
+    ShadowQuery,
+    TokenQuery,
+    TokenRequest,
+)
 from spillover.domain.resources import Demand
 from spillover.errors import DuplicateJob, Forbidden, JobNotTerminal, NotFound, PackageTooLarge
 from spillover.gateway.app import build_app
@@ -192,7 +203,11 @@ class FakeInsight:
 
     async def quote(self, caller: Caller, request: SubmitRequest) -> Quote:
         self.jobs.asked.append(("quote", caller.user, request))
-        offer = OfferView("cloud", "gpu", "spot", 1, 3.0, 60.0, 3600.0, 3.05, chosen=True, cheapest=True, soonest=True)
+        parts = (Part("nodes", 3.0, 3600.0, "gpu x1 at $3.00/h, rented whole"), Part("egress", 0.05, None, "1 GB"))
+        offer = OfferView(
+            "cloud", "gpu", "spot", 1, 3.0, 60.0, 3600.0, 3.05, chosen=True, cheapest=True, soonest=True, total_s=3600.0,
+            late_chance=0.1, parts=parts,
+        )  # fmt: skip
         return Quote(
             "{GPU:8}", "declared", "search", 3600.0, "hint", "take", "Bursts.", "burst", "threshold", 1.0, offers=(offer,)
         )
@@ -200,6 +215,10 @@ class FakeInsight:
     async def cost(self, caller: Caller, query: CostQuery) -> Bill:
         self.jobs.asked.append(("cost", query))
         return Bill(query.by, (CostRow("job", 3600.0, 1.5, pool="onprem"),), 1.5, 1.5, 9.0)
+
+    async def shadow(self, caller: Caller, query: ShadowQuery) -> ShadowReport:
+        self.jobs.asked.append(("shadow", query))
+        return ShadowReport("never()", "immediate()", 1.0, 9.0, 3, {"keeps": 1}, -1.5, 20.0, 0, "Kept one.")
 
     async def events(self, caller: Caller, query: EventQuery) -> Page[EventView]:
         self.jobs.asked.append(("events", query))

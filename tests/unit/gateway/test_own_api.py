@@ -7,7 +7,15 @@ import pytest
 from fake_service import ALICE, ROOT, VIC, FakeService, asking, make_job
 
 from spillover.domain.job import JobStatus
-from spillover.domain.questions import CostQuery, EventQuery, PoolQuery, QueueQuery, TokenQuery, TokenRequest
+from spillover.domain.questions import (
+    CostQuery,
+    EventQuery,
+    PoolQuery,
+    QueueQuery,
+    ShadowQuery,
+    TokenQuery,
+    TokenRequest,
+)
 from spillover.gateway.own import ENDPOINTS
 from spillover.gateway.own import ROOT as BASE
 
@@ -28,6 +36,8 @@ pytestmark = pytest.mark.asyncio
             ("cost", CostQuery(("team", "pool"), "2026-11-01", compare=True)),
         ),
         ("/cost", ("cost", CostQuery())),
+        ("/shadow", ("shadow", ShadowQuery())),
+        ("/shadow?days=30&limit=5", ("shadow", ShadowQuery(30, 5))),
         ("/events?subject=j1&limit=7&since=12.5", ("events", EventQuery("j1", since=12.5, limit=7))),
         ("/events?subject=", ("events", EventQuery())),
     ],

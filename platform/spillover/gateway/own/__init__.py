@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cost, events, hosts, jobs, pools, queue, quote, status, tokens
+from . import cost, events, hosts, jobs, pools, queue, quote, shadow, status, tokens
 from .endpoint import ROOT, Endpoint
 from .openapi import describing
 
@@ -14,6 +14,7 @@ _CALLS: tuple[Endpoint, ...] = (
     *pools.ENDPOINTS,
     *hosts.ENDPOINTS,
     *cost.ENDPOINTS,
+    *shadow.ENDPOINTS,
     *events.ENDPOINTS,
     *tokens.ENDPOINTS,
 )
