@@ -56,7 +56,7 @@ def check(trace: Columns | None) -> None:
     assert max(trace.team) < len(trace.teams)
 
 
-@settings(deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(sorted(FIELDS)), unique=True), st.lists(st.lists(CELLS, max_size=17), max_size=6))
 def test_any_csv(header: list[str], rows: list[list[str]]) -> None:
     """Rows of anything under known columns become a sound trace, or are refused in words."""
@@ -66,14 +66,14 @@ def test_any_csv(header: list[str], rows: list[list[str]]) -> None:
     check(read(text.getvalue().encode(errors="replace"), "csv"))
 
 
-@settings(deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.sampled_from(sorted(FORMATS)), st.binary(max_size=60) | st.text(max_size=60).map(lambda t: t.encode()))
 def test_any_bytes(format_name: str, data: bytes) -> None:
     """No reader falls over what is not its own."""
     check(read(data, format_name))
 
 
-@settings(deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.sampled_from(["kueue", "ray"]), st.lists(PLAIN, max_size=3))
 def test_any_json(format_name: str, items: list[object]) -> None:
     """Lists of anything are read or refused."""
@@ -96,7 +96,7 @@ WORKLOADS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, derandomize=True)
+@settings(max_examples=50, deadline=None, derandomize=True)
 @given(st.sampled_from(["kueue", "ray"]), st.lists(WORKLOADS, min_size=1, max_size=3))
 def test_any_object_with_the_right_keys(format_name: str, items: list[object]) -> None:
     """Known keys with values of any kind are read or refused."""

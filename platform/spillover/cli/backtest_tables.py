@@ -84,11 +84,19 @@ def _row(run: Run) -> Iterator[str]:
     yield f"{run.slowdown:,.2f}"
     yield dollars(run.cloud_usd)
     yield NOTHING if run.vs_no_wait is None else f"{run.vs_no_wait - 1.0:+.1%}"
-    yield NOTHING if not run.bound_usd else f"{run.cloud_usd / run.bound_usd - 1.0:+.1%}"
+    yield _over(run)
     yield f"{run.cloud_gpu_h:,.0f}"
     yield f"{run.bursts / max(run.jobs, 1):.1%}"
     yield from (f"{number:,}" for number in (run.moves, run.interruptions, run.misses, run.unplaced))
     yield f"{run.utilisation:.0%}"
+
+
+def _over(run: Run) -> str:
+    """How far above the bound. At long waits that is next to nothing, and a share of it says nothing."""
+    if not run.bound_usd:
+        return NOTHING
+    times = run.cloud_usd / run.bound_usd
+    return f"{times - 1.0:+.1%}" if times < 10 else "over 10x"
 
 
 def _groups(runs: Sequence[Run], by: str) -> Grid:
