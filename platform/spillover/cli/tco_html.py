@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from importlib.resources import files
 from typing import Any
 
 from ..backtest.html.chart import both, figure
 from ..backtest.html.figures import short_usd, usd
-from ..backtest.html.markup import Html, el, join, table
+from ..backtest.html.markup import Html, el, table
+from ..backtest.html.shell import document, section
 from ..tco.rented import Plan
 from ..tco.study import UTILISATIONS, HistoryStudy, Study, even_with_on_demand
 from .tco_plots import STYLES, by_utilisation, cost_curve, curve_lines, histogram_plot, sizes_plot, tornado_plot
@@ -25,28 +25,7 @@ _STYLE = """.fill { fill: var(--c, var(--p0)); stroke: none; }
 def page(study: Study, about: Mapping[str, Any]) -> str:
     """The whole page. The same study gives the same text."""
     name = f"Own or rent {study.book.node}" + (f" for {about['trace']}" if study.history else "")
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("title", name),
-        el("style", _data("backtest.css"), Html(_STYLE)),
-    )
-    top = el("header", el("p", "Spillover economics", class_="soft"), el("h1", name))
-    main = el("main", top, *_history(study, about), *_study(study))
-    tip = el("div", id="tip", role="status", hidden="")
-    body = el("body", main, tip, el("script", _data("backtest.js")))
-    return f"<!doctype html>\n{el('html', head, body, lang='en')}\n"
-
-
-def _data(name: str) -> Html:
-    """Our own style and script, which are markup."""
-    return Html((files("spillover") / "data" / name).read_text(encoding="utf-8"))
-
-
-def _section(title: str, *body: Html) -> Html:
-    return join(("\n", el("section", el("h2", title), *body)))
+    return document(name, name, "Spillover economics", *_history(study, about), *_study(study), style=_STYLE)
 
 
 def _history(study: Study, about: Mapping[str, Any]) -> Iterator[Html]:
@@ -57,11 +36,11 @@ def _history(study: Study, about: Mapping[str, Any]) -> Iterator[Html]:
     said = (f"{best.nodes} owned nodes cost least: ", el("b", f"{usd(best.total_usd)} a year"))
     yield el("p", *said, f", owned, rented and waited together; {usd(best.spent_usd)} of it is paid.", class_="verdict")
     yield el("p", _played(about), class_="soft")
-    yield _section("How many nodes to own", _curve(history), _curve_table(history))
-    yield _section("The same work, paid for otherwise", _ways(history))
-    yield _section("How sure that is", *_sure(history))
+    yield section("How many nodes to own", _curve(history), _curve_table(history))
+    yield section("The same work, paid for otherwise", _ways(history))
+    yield section("How sure that is", *_sure(history))
     draw = partial(tornado_plot, history.tornado, best.total_usd, short_usd, "a year")
-    yield _section("What moves the total of a year most", _drawn(draw, _TORNADO, tall=True))
+    yield section("What moves the total of a year most", _drawn(draw, _TORNADO, tall=True))
 
 
 def _played(about: Mapping[str, Any]) -> str:
@@ -122,10 +101,10 @@ def _study(study: Study) -> Iterator[Html]:
     legend = el("p", *(_key(name, at) for at, name in enumerate(names)), class_="legend")
     title = "Idle hours make owned and committed GPU-hours dear"
     drawing = figure(title, both(lambda width: by_utilisation(v, width)), legend)
-    yield _section("What a GPU-hour costs", drawing, _plans(study), _parts(study))
-    yield _section("Where owning breaks even", *_even(study))
-    yield _section("Beside the field's figures", _beside(study))
-    yield _section("Inputs and their sources", _inputs(study))
+    yield section("What a GPU-hour costs", drawing, _plans(study), _parts(study))
+    yield section("Where owning breaks even", *_even(study))
+    yield section("Beside the field's figures", _beside(study))
+    yield section("Inputs and their sources", _inputs(study))
 
 
 def _plans(study: Study) -> Html:

@@ -17,7 +17,7 @@ from spillover.domain.resources import Demand, Resources, parse_bundles
 from spillover.placement.policies import make_policy
 
 JOBS, LEARNING = 1500, 500
-TARGETS_S = (60, 300, 1200)
+TARGETS_S = (60, 600)
 CPU4 = Resources({"CPU": 4})
 OWNED = Pool(
     "onprem",
@@ -63,10 +63,9 @@ def test_mean_waits_come_to_the_target(target_s):
 
 
 def test_the_longer_the_waits_may_be_the_less_is_spent():
-    """More waiting is worth something: each longer target costs at least a tenth less in the cloud."""
-    spent = [steered(target_s).cloud_usd for target_s in TARGETS_S]
-    assert spent[1] < 0.9 * spent[0]
-    assert spent[2] < 0.9 * spent[1]
+    """More waiting is worth something: ten times the wait costs at least a fifth less in the cloud."""
+    short, long = (steered(target_s).cloud_usd for target_s in TARGETS_S)
+    assert long < 0.8 * short
 
 
 def test_a_target_that_waits_never_reach_costs_nothing():

@@ -8,6 +8,7 @@ from dataclasses import MISSING, field
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeGuard, runtime_checkable
 
 from ...domain.decision import Offer
+from ...units import parse_duration
 from ..snapshot import PastWait, QueuedJob
 from .facts import Facts
 
@@ -20,6 +21,17 @@ def setting(meaning: str, *, default: Any = MISSING, shown: str = "") -> Any:
 def is_number(value: object) -> TypeGuard[float]:
     """Whether a setting is a finite number; YAML's `true` is none, although Python's is."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def target_s(value: float | str) -> float:
+    """The setting `target_mean_wait` in seconds. Raises ValueError that names it."""
+    try:
+        seconds = parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f"target_mean_wait {value!r} {error}") from None
+    if not seconds:
+        raise ValueError(f"target_mean_wait is {value!r}; write more than 0, or take the policy 'immediate'")
+    return seconds
 
 
 def _unpriced() -> float | None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
-from ...units import parse_duration
 from ..codes import Reason
 from ..forecast import span
 from ..sentences import clock, usd
 from ..snapshot import PastWait, QueuedJob
 from .base import Context, Judgement, Policy, is_number, setting
+from .base import target_s as seconds_of
 from .facts import WAIT, Facts
 from .markets import market
 
@@ -126,7 +126,7 @@ class Marginal:
         if self.target_mean_wait is not None and self.monthly_budget is not None:
             raise ValueError("give one of 'target_mean_wait' and 'monthly_budget', as in target_mean_wait: 5min")
         if self.target_mean_wait is not None:
-            object.__setattr__(self, "target_mean_wait", _duration(self.target_mean_wait))
+            object.__setattr__(self, "target_mean_wait", seconds_of(self.target_mean_wait))
         if self.monthly_budget is not None:
             _positive("monthly_budget", self.monthly_budget, "US dollars")
 
@@ -175,16 +175,6 @@ class Marginal:
 def _positive(name: str, value: object, unit: str) -> None:
     if not is_number(value) or value <= 0:
         raise ValueError(f"{name} is {value!r}; write {unit} above 0, as in 10")
-
-
-def _duration(value: float | str) -> float:
-    try:
-        seconds = parse_duration(value)
-    except ValueError as error:
-        raise ValueError(f"target_mean_wait {value!r} {error}") from None
-    if not seconds:
-        raise ValueError(f"target_mean_wait is {value!r}; write more than 0, or take the policy 'immediate'")
-    return seconds
 
 
 def _wait(seconds: float) -> str:

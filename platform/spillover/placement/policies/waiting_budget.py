@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from ...units import parse_duration
 from ..codes import Reason
 from ..forecast import span
 from ..sentences import clock, usd
 from ..snapshot import PastWait, QueuedJob
 from ..steering import seconds_per_usd
 from .base import Context, Judgement, Policy, is_number, setting
+from .base import target_s as seconds_of
 from .facts import ON_DEMAND, WAIT, Facts
 
 LEAST_PAST = 20
@@ -70,7 +70,7 @@ class WaitingBudget:
         if (self.target_mean_wait is None) == (self.seconds_per_usd is None):
             raise ValueError("give one of 'target_mean_wait' and 'seconds_per_usd', as in target_mean_wait: 5min")
         if self.target_mean_wait is not None:
-            object.__setattr__(self, "target_mean_wait", _duration(self.target_mean_wait))
+            object.__setattr__(self, "target_mean_wait", seconds_of(self.target_mean_wait))
         elif not is_number(self.seconds_per_usd) or self.seconds_per_usd <= 0:
             raise ValueError(
                 f"seconds_per_usd is {self.seconds_per_usd!r}; write a number above 0, or take the policy 'immediate'"
@@ -161,16 +161,6 @@ def _no_time(target_s: float) -> str:
 
 def _target(target_s: float) -> str:
     return f"{span(target_s)}, the target, for fewer than {LEAST_PAST} jobs have started so far"
-
-
-def _duration(value: float | str) -> float:
-    try:
-        seconds = parse_duration(value)
-    except ValueError as error:
-        raise ValueError(f"target_mean_wait {value!r} {error}") from None
-    if not seconds:
-        raise ValueError(f"target_mean_wait is {value!r}; write more than 0, or take the policy 'immediate'")
-    return seconds
 
 
 POLICY = WaitingBudget
