@@ -175,7 +175,7 @@ class _Pass:
         judged = self._policy.judge(job, self._context(ask, rented, home))
         if judged.burst:
             made = self._make_room(job, ask, rented, home) if self._yielding and home else None
-            return made or self._burst(job, ask, rented, judged)
+            return made or self._burst(job, ask, self._on(judged.market, job, ask, home) or rented, judged)
         code, text = with_offer(home, behind, self._now, rented.compared, judged)
         return self._queue(job, home, code, text, judged.until)
 
@@ -229,6 +229,14 @@ class _Pass:
         if ask not in self._nothing:
             self._nothing[ask] = no_offer(job, ask)
         return self._nothing[ask]
+
+    def _on(self, market: str, job: QueuedJob, ask: Ask, home: Home | None) -> _Choice | None:
+        """The cheapest offer of that market, if a policy insists on one and there is any."""
+        if not market:
+            return None
+        ways = self._ways_of(ask, fetching=True)
+        ways = {quote: fit for quote, fit in ways.items() if quote.market == market}
+        return _cheapest_way(ways, job, home) if ways else None
 
     def _burst(self, job: QueuedJob, ask: Ask, rented: _Choice, judged: Judgement) -> Decision:
         text = sentences.bursts(job, rented.offer, judged.sentence)

@@ -70,13 +70,15 @@ class Context(NamedTuple):
 class Judgement(NamedTuple):
     """What a policy says: `reason` is a steady code, `sentence` a clause without full stop.
 
-    `until` is when the policy would burst this job as things stand (Unix seconds), None if it cannot say.
+    `until` is when the policy would burst this job as things stand (Unix seconds), None if it cannot say. `market` is
+    where it must burst, if any pool has room there now; "" takes the cheapest offer, which counts interruptions.
     """
 
     burst: bool
     reason: str
     sentence: str
     until: float | None = None
+    market: str = ""
 
 
 class Policy(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar
 
+from ...domain.pool import Market
 from ..codes import Reason
 from ..forecast import span
 from ..sentences import clock
@@ -93,10 +94,11 @@ class Deadline:
 
     After "Can't Be Late" (NSDI'24). A job is behind when it needs a larger share of the time left than it did at
     first, and not before that share is `tight_at`. While it is not behind, it waits for owned room or takes spot
-    nodes; when it is, it takes spot nodes if it can be resumed and some can be had, else on-demand ones, until it is
-    ahead by two changes of node. When the time left is down to its work and two changes, it rents on demand and stays.
-    The work is taken as what 9 of 10 such jobs stay under, a change as the start of a node and the work that is
-    repeated. A job that cannot be resumed waits until then. Jobs without a deadline follow the policy `otherwise`.
+    nodes; when it is, it takes spot nodes if it can be resumed and some can be had, else on-demand ones, on which it
+    stays: the paper's way back from them is not taken. When the time left is down to its work and two changes of node,
+    it rents on demand. The work is taken as what 9 of 10 such jobs stay under, a change as the start of a node and the
+    work that is repeated. A job that cannot be resumed waits until then. Jobs without a deadline follow the policy
+    `otherwise`.
     """
 
     name: ClassVar[str] = "deadline"
@@ -151,7 +153,8 @@ class Deadline:
             text = f"deadline rents for it at the latest at {clock(until, facts.now)} ({_needs(facts)})"
             return Judgement(burst=False, reason=Reason.WAITS_BASELINE, sentence=text, until=until)
         why = "it runs on spot while time allows" if choice == SPOT else "it can wait no longer"
-        return Judgement(burst=True, reason=_BURSTS, sentence=f"{why}: {_needs(facts)}")
+        market = Market.SPOT if choice == SPOT else Market.ON_DEMAND
+        return Judgement(burst=True, reason=_BURSTS, sentence=f"{why}: {_needs(facts)}", market=market)
 
 
 def _needs(facts: Facts) -> str:
