@@ -62,12 +62,6 @@ def sample(text: Tensor, *, batch: int, context: int, seed: int) -> Batch:
     return windows[:, :-1], windows[:, 1:]
 
 
-def joined(parts: Iterable[Batch]) -> Batch:
-    """Several parts as one batch."""
-    tokens, targets = zip(*parts, strict=True)
-    return torch.cat(tokens), torch.cat(targets)
-
-
 def batch_seed(seed: int, step: int, part: int, parts: int) -> int:
-    """No two (step, part) share their text, and a resumed run needs nothing but its step to go on."""
+    """No two (step, part) share their text."""
     return seed * SEED_STRIDE + step * parts + part

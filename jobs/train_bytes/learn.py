@@ -1,4 +1,4 @@
-"""One training step, one evaluation, and what a checkpoint holds. No Ray in here.
+"""One training step and one evaluation. No Ray in here.
 
 All weights lie in one long vector, and so do all gradients: averaging over the ranks is then one
 call, and AdamW is eight lines. `torch.optim` and DistributedDataParallel would do the same, but
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
-from typing import TypedDict
 
 import torch
 from data import Batch
@@ -25,17 +23,6 @@ WEIGHT_DECAY = 0.01
 EPSILON = 1e-8
 
 Mean = Callable[[Tensor], Tensor]
-
-
-class State(TypedDict):
-    """All that the next step depends on, besides the arguments: its batch follows from its number."""
-
-    step: int
-    seconds: float
-    first_loss: float
-    weights: Tensor
-    mean: Tensor
-    square: Tensor
 
 
 def alone(value: Tensor) -> Tensor:
@@ -57,8 +44,6 @@ class Learner:
         self.model = model
         self.mean_over_ranks = mean_over_ranks
         self.step = 0
-        self.seconds = 0.0  # of training; whoever runs the steps keeps the time
-        self.first_loss = math.nan
         parameters = list(model.parameters())
         self.weights = torch.nn.utils.parameters_to_vector(parameters).detach()
         self.gradient = torch.zeros_like(self.weights)
@@ -95,21 +80,3 @@ class Learner:
         with torch.no_grad():
             loss = next_byte_loss(self.model(tokens), targets)
         return float(self.mean_over_ranks(loss))
-
-    def save(self, path: Path) -> None:
-        state = State(
-            step=self.step,
-            seconds=self.seconds,
-            first_loss=self.first_loss,
-            weights=self.weights,
-            mean=self.mean,
-            square=self.square,
-        )
-        torch.save(state, path)
-
-    def load(self, path: Path) -> None:
-        state: State = torch.load(path, weights_only=True)
-        self.step, self.seconds, self.first_loss = state["step"], state["seconds"], state["first_loss"]
-        self.weights.copy_(state["weights"])
-        self.mean.copy_(state["mean"])
-        self.square.copy_(state["square"])

@@ -20,34 +20,23 @@ from settings import Settings, parse
 ENVIRONMENT = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.2",  # the controller looks at its ranks; 2 s would be lost at each end
     "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0",
     "RAY_TRAIN_ENABLE_PRINT_PATCH": "0",  # a progress line is a line, not a log record
     "RAY_COLOR_PREFIX": "0",
     "RAY_DEDUP_LOGS": "0",  # a traceback from two ranks would be cut to pieces
 }
-WITHOUT_NOTICES = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}  # one process less
-WITH_NOTICES = {"RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "1"}  # of 5 s there may be few before the deadline
-# Ray Train learns of a lost node up to 20 s late, and till then waits for as many workers as there were
-ELASTIC = {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5"}
-RESIZE_EVERY_S = 30.0  # a resize throws away what came after the last checkpoint, so not too often
 LOG_DELAY_S = 1.0  # lines of the ranks reach the driver by way of files
 UNUSED_CALLBACKS = {"DatasetsCallback", "PlacementGroupCleanerCallback"}
 
 
-def set_defaults(variables: dict[str, str]) -> None:
-    """Before Ray reads them. Whoever runs the job may have set others."""
-    for name, value in variables.items():
-        os.environ.setdefault(name, value)
-
-
-set_defaults(ENVIRONMENT)
+for name, value in ENVIRONMENT.items():  # before Ray reads them; whoever runs the job may have set others
+    os.environ.setdefault(name, value)
 
 import ray  # noqa: E402  (the variables above must be there first)
 
 
 def main() -> int:
     settings = parse()
-    set_defaults(WITH_NOTICES if settings.preemptible else WITHOUT_NOTICES)
-    set_defaults(ELASTIC if settings.is_elastic else {})
     ray.init(logging_level="WARNING")
     try:
         result = fit(settings)
@@ -60,7 +49,7 @@ def main() -> int:
     report = result.return_value
     print(
         f"done: validation loss {report['first_loss']:.2f} -> {report['last_loss']:.2f} in {report['steps']} steps, "
-        f"{report['seconds']:.1f} s, checkpoint at {result.checkpoint.path}",
+        f"{report['seconds']:.1f} s",
         flush=True,
     )
     return 0
@@ -68,7 +57,7 @@ def main() -> int:
 
 def fit(settings: Settings) -> Any:
     """Raises what Ray Train raises."""
-    from ray.train import CheckpointConfig, FailureConfig, LoggingConfig, RunConfig, ScalingConfig
+    from ray.train import LoggingConfig, RunConfig, ScalingConfig
     from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
 
     class Trainer(DataParallelTrainer):
@@ -84,20 +73,9 @@ def fit(settings: Settings) -> Any:
     trainer = Trainer(
         train_on_worker,
         train_loop_config=asdict(settings),
-        scaling_config=ScalingConfig(
-            num_workers=settings.workers if settings.is_elastic else settings.most_workers,
-            resources_per_worker=settings.resources_per_worker,
-            elastic_resize_monitor_interval_s=RESIZE_EVERY_S,
-        ),
+        scaling_config=ScalingConfig(num_workers=settings.workers, resources_per_worker=settings.resources_per_worker),
         run_config=RunConfig(
-            name=settings.run_name,
-            storage_path=settings.storage_path or tempfile.mkdtemp(prefix="train-bytes-"),
-            failure_config=FailureConfig(
-                max_failures=settings.max_failures if settings.preemptible else 0,
-                max_preemption_failures=-1,
-            ),
-            checkpoint_config=CheckpointConfig(num_to_keep=1),
-            logging_config=LoggingConfig(log_level="WARNING"),
+            storage_path=tempfile.mkdtemp(prefix="train-bytes-"), logging_config=LoggingConfig(log_level="WARNING")
         ),
     )
     return trainer.fit()

@@ -1,4 +1,4 @@
-"""Jobs are folders of plain scripts: their modules are imported as a job imports them, and forgotten afterwards."""
+"""Jobs are plain folders: their modules are imported as a job imports them, and forgotten afterwards."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ from typing import Any
 
 import pytest
 
-JOB = Path(__file__).parents[3] / "jobs" / "train_bytes"
+JOBS = Path(__file__).parents[3] / "jobs"
 
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Any]]:
-    """Import a module of jobs/train_bytes by its name."""
-    monkeypatch.syspath_prepend(str(JOB))
+    """Import a module of jobs/ by its name, such as `lm.model`; those of train_bytes by theirs alone."""
+    monkeypatch.syspath_prepend(str(JOBS / "train_bytes"))  # it is submitted by itself
+    monkeypatch.syspath_prepend(str(JOBS))
     yield importlib.import_module
-    for name in [n for n, m in sys.modules.items() if str(getattr(m, "__file__", "")).startswith(str(JOB))]:
-        del sys.modules[name]  # `data` and `model` are names that another job may use as well
+    for name in [n for n, m in sys.modules.items() if str(JOBS) in _where(m)]:
+        del sys.modules[name]  # `data` and `model` are names that others may use as well
+
+
+def _where(module: Any) -> str:
+    found = vars(module)  # torch.classes has an answer to every name that it is asked for
+    return f"{found.get('__file__', '')} {list(found.get('__path__') or [])}"

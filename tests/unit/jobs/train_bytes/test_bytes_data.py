@@ -56,18 +56,8 @@ def test_no_two_parts_or_steps_share_a_seed(data: Any) -> None:
     assert len({data.batch_seed(seed, step, part, 4) for seed, step, part in cells}) == len(cells)
 
 
-def test_joined_parts_keep_their_order(data: Any) -> None:
-    """Parts that are joined stand one after the other, tokens and targets alike."""
-    text = data.load_split().train
-    parts = [data.sample(text, batch=2, context=8, seed=seed) for seed in (1, 2, 3)]
-    tokens, targets = data.joined(parts)
-    assert tokens.shape == targets.shape == (6, 8)
-    assert tokens[2:4].equal(parts[1][0])
-    assert targets[4:].equal(parts[2][1])
-
-
 def test_a_batch_follows_from_its_seed(data: Any) -> None:
-    """The same seed gives the same batch, so a resumed run needs no state of the data."""
+    """The same seed gives the same batch, so ranks need not be told theirs."""
     text = data.load_split().train
     again = [data.sample(text, batch=2, context=8, seed=7)[0] for _ in range(2)]
     assert again[0].equal(again[1])
