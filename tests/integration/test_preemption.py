@@ -24,7 +24,7 @@ from spillover.node.local import LocalNodeProvider
 
 pytestmark = pytest.mark.slow
 
-JOB = Path(__file__).parents[2] / "jobs" / "train_bytes"
+JOBS = Path(__file__).parents[2] / "jobs"
 RAY = str(Path(sys.executable).parent / "ray")
 STEPS = 800  # more than two ranks can do before the deadline, even on cores twice as fast
 SHORT = 250
@@ -80,7 +80,7 @@ class Cluster:
 
 @dataclass
 class Job:
-    """A run of train_bytes."""
+    """A run of the language model's trainer."""
 
     cluster: Cluster
     name: str
@@ -113,10 +113,10 @@ def job(cluster: Cluster, name: str, storage: str, run: str, steps: int) -> Iter
     variables = ", ".join(f'"{name}": "{value}"' for name, value in AWS.items())
     address = ("--address", dashboard(cluster.config))
     cluster.ray(
-        *("job", "submit", *address, "--no-wait", "--submission-id", name, "--working-dir", str(JOB)),
-        *("--runtime-env-json", f'{{"env_vars": {{{variables}}}}}', "--", "python", "train.py", "--preemptible"),
-        *("--workers", "1:2", "--steps", str(steps), "--checkpoint-every", str(CHECKPOINT_EVERY)),
-        *("--run-name", run, "--storage", storage),
+        *("job", "submit", *address, "--no-wait", "--submission-id", name, "--working-dir", str(JOBS)),
+        *("--runtime-env-json", f'{{"env_vars": {{{variables}}}}}', "--", "python", "-m", "lm.train", "spot"),
+        *("workers=1:2", f"steps={steps}", f"checkpoints.every={CHECKPOINT_EVERY} steps", "tell.every_s=1"),
+        *("data.source=python", f"name={run}", f"checkpoints.storage={storage}"),
     )
     made = Job(cluster, name)
     try:

@@ -85,11 +85,11 @@ class Story:
     def training_spills_over(self) -> None:
         spillover = self._spillover
         train = (
-            f"python train.py --preemptible --workers 1:2 --cpus-per-worker 2 --steps {STEPS} "
-            f"--checkpoint-every {CHECKPOINT_EVERY} --run-name story --storage '{self._site.storage}'"
+            f"python -m lm.train spot workers=1:2 cpus_per_worker=2 steps={STEPS} name=story tell.every_s=1 "
+            f"'checkpoints.every={CHECKPOINT_EVERY} steps' 'checkpoints.storage={self._site.storage}'"
         )
         env = json.dumps({"env_vars": AWS_LOGIN})
-        folder = ("--working-dir", str(ROOT / "jobs" / "train_bytes"), "--runtime-env-json", env)
+        folder = ("--working-dir", str(ROOT / "jobs"), "--runtime-env-json", env)
         said = {"workers": "2x{CPU:2}", "resumable": "true", "runtime": "2min"}
         self._submit("train", train, *folder, **said)
         wait_for("train's reason", lambda: bool(spillover.explain("train")["job"]["reason"]), 30)
