@@ -23,12 +23,15 @@ from spillover.node.local import LocalNodeProvider, end_cluster
 pytestmark = pytest.mark.slow
 
 JOB = """
+import os
 import ray
 ray.init()
 @ray.remote(num_cpus=1)
 def where():
     return ray.util.get_node_ip_address()
 print("ran on", ray.get(where.remote()))
+import later  # the worker has unpacked the working directory meanwhile
+print(later.WORDS, os.getcwd())
 """
 
 
@@ -54,6 +57,7 @@ def path(root: Path, config: dict[str, Any]) -> Path:
 def submit(config: dict[str, Any], folder: Path, token_path: Path | None) -> subprocess.CompletedProcess[str]:
     (folder / "job").mkdir(exist_ok=True)
     (folder / "job" / "where.py").write_text(JOB)
+    (folder / "job" / "later.py").write_text('WORDS = "still in"')
     login = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token_path)} if token_path else {}
     clean = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
     ray = str(Path(sys.executable).parent / "ray")
@@ -93,6 +97,7 @@ def test_a_cluster_lives_from_up_to_down(root: Path, config: dict[str, Any], pat
     done = submit(config, root, layout.token_file)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"ran on {config['provider']['net']}.2" in done.stdout
+    assert "still in /" in done.stdout
     assert len(workers(provider)) == 1
 
     nodes = get(f"{dashboard(config)}/api/v0/nodes?detail=1", token)[1]["data"]["result"]["result"]

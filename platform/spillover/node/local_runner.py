@@ -15,6 +15,7 @@ from ray.autoscaler.command_runner import CommandRunnerInterface
 
 from spillover.node import processes
 from spillover.node.local_layout import Layout
+from spillover.node.local_ray import write_ray
 from spillover.node.local_state import LocalNode
 from spillover.node.processes import Mark
 
@@ -59,6 +60,8 @@ class LocalCommandRunner(CommandRunnerInterface):  # type: ignore[misc]  # Ray h
         environment = self._environment(environment_variables or {})
         if not re.search(r"\bray\s+start\b", cmd):
             return self._shell(cmd, environment, timeout, with_output)
+        write_ray(self._dir / "bin", self._node_id)
+        environment["PATH"] = os.pathsep.join([str(self._dir / "bin"), environment["PATH"]])
         # Raylets that share a session folder race for their sockets' names when they start at once
         with FileLock(self._layout.start_lock):
             self._end(self._mark)  # of a start that was cut off; a second `ray up` restarts Ray besides
