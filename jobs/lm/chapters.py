@@ -58,7 +58,9 @@ def read_chapter(shared: ObjectRef, order: Order, rows: list[list[Group]]) -> li
     try:
         batches = [batch["windows"] for batch in dataset(shared, groups).iter_batches(batch_size=None)]
     except ray.exceptions.RayTaskError as error:
-        raise ValueError(str(error.cause)) if isinstance(error.cause, ValueError) else error from None
+        if not isinstance(error.cause, ValueError):
+            raise
+        raise ValueError(str(error.cause).splitlines()[0]) from None  # Ray Data adds hints of its own below
     ends = np.cumsum([order.group_length(group) for group in groups])
     each = iter(np.split(np.concatenate(batches), ends[:-1]))  # Ray Data may have cut large groups elsewhere
     return [[next(each) for _ in row] for row in rows]
