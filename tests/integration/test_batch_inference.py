@@ -12,8 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from cluster import Head, head
+from sample import sampled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), sampled("test_batch_inference")]
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RAY = str(Path(sys.executable).parent / "ray")

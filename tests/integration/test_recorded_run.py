@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from embedded import wait_for
+from sample import sampled
 from server import Server, launched, serving
 
 from spillover.adapters.sql_store import SqlStore
@@ -23,7 +24,11 @@ from spillover.bootstrap.settings import make_named_policy, make_pool
 from spillover.config import load_settings
 from spillover.domain.past import PastJob
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(300),
+    sampled("test_recorded_run"),
+]
 
 MEDIAN_ERROR, LARGEST_ERROR = 0.075, 0.15
 """How far a replay's times may be off, as a share of the whole run (docs/explanation/how-a-decision-is-made.md)."""

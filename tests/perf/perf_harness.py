@@ -74,6 +74,10 @@ def quartiles(samples: Sequence[float]) -> Pair:
     return first, third
 
 
+class NotHere(Exception):
+    """This machine cannot take the measure; the text is the one line that says why. It is skipped: that is no failure."""
+
+
 @dataclass(frozen=True)
 class Benchmark:
     """A named measure. `aim` is what we want of it at most, or at least where `more_is_better`; nothing fails by it."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import perf_report
-from perf_harness import REGISTRY, Benchmark, Measured, Registry, entry
+from perf_harness import REGISTRY, Benchmark, Measured, NotHere, Registry, entry
 from perf_sites import Bench, bench
 
 OUT = Path(__file__).parents[2] / "build" / "bench.json"
@@ -40,10 +40,12 @@ def main(arguments: Sequence[str], registry: Registry, out: Path = OUT) -> int:
     results = perf_report.read(out) if names else {}
     progress = perf_report.Progress(len(chosen))
     with bench(progress.step) as tools:
-        found = _run(chosen, tools, progress, results, out)
+        found, skipped = _run(chosen, tools, progress, results, out)
         print(perf_report.table(found))
-        failed = [one.name for one in chosen if one.name not in results]
+        failed = [one.name for one in chosen if one.name not in results and one.name not in skipped]
         print(f"\nWritten to {out}." + (f" Failed: {', '.join(failed)}." if failed else ""))
+        for name, why in skipped.items():
+            print(f"Skipped {name}: {why}")
     return 1 if failed else 0
 
 
@@ -56,28 +58,37 @@ def _unknown(name: str, registry: Registry) -> str:
 
 def _run(
     chosen: Sequence[Benchmark], tools: Bench, progress: perf_report.Progress, results: dict[str, Any], out: Path
-) -> list[tuple[Benchmark, Measured]]:
-    """One after the other. The file is written after each, so that a run that is broken off leaves what it had."""
-    found = []
+) -> tuple[list[tuple[Benchmark, Measured]], dict[str, str]]:
+    """One after the other: what they found, and why some were skipped.
+
+    The file is written after each, so that a run that is broken off leaves what it had.
+    """
+    found, skipped = [], {}
     for one in chosen:
         progress.start(one.name)
         began = time.monotonic()
         measured = _measure(one, tools)
-        if measured is None:
-            results.pop(one.name, None)  # an old value must not pass for this run's
-        else:
+        results.pop(one.name, None)  # an old value must not pass for this run's
+        if isinstance(measured, Measured):
             found.append((one, measured))
             results[one.name] = entry(one.unit, measured)
+            said = f"{perf_report.number(measured.value)} {one.unit}"
+        elif isinstance(measured, NotHere):
+            skipped[one.name] = str(measured)
+            said = f"skipped, {measured}"
+        else:
+            said = "failed"
         perf_report.write(out, results)
-        said = "failed" if measured is None else f"{perf_report.number(measured.value)} {one.unit}"
         progress.end(f"{said} ({time.monotonic() - began:.0f} s)")
-    return found
+    return found, skipped
 
 
-def _measure(one: Benchmark, tools: Bench) -> Measured | None:
-    """What it found, or None if it failed: the others are run all the same."""
+def _measure(one: Benchmark, tools: Bench) -> Measured | NotHere | None:
+    """What it found, or why it cannot here, or None if it failed: the others are run all the same."""
     try:
         return one.measure(tools)
+    except NotHere as why:
+        return why
     except Exception:
         print(f"\n{one.name} failed:\n{traceback.format_exc()}", file=sys.stderr)
         return None

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from perf_harness import Registry, alone, beside
+from perf_harness import NotHere, Registry, alone, beside
 from perf_main import main
 
 ROOT = Path(__file__).parents[3]
@@ -78,6 +78,23 @@ def test_one_that_fails_is_told_and_the_others_are_run(registry, out, capsys):
     said = capsys.readouterr()
     assert "Failed: broken." in said.out
     assert "ZeroDivisionError" in said.err
+
+
+def test_one_that_this_machine_cannot_measure_is_skipped(registry, out, capsys):
+    """It leaves no entry, neither zero nor an old one; one line says why, and the exit code is 0."""
+
+    def gpus(bench):
+        raise NotHere("there is no GPU here")
+
+    registry.benchmark("gpus", "ratio")(gpus)
+    out.parent.mkdir()
+    out.write_text(json.dumps({"gpus": {"value": 7}}))
+    assert main(["gpus", "alone_s"], registry, out) == 0
+    assert json.loads(out.read_text()).keys() == {"alone_s"}
+    said = capsys.readouterr()
+    assert said.out.splitlines()[-1] == "Skipped gpus: there is no GPU here"
+    assert "Failed" not in said.out
+    assert "Traceback" not in said.err
 
 
 def test_an_unknown_name_is_refused_before_anything_runs(registry, out, capsys):

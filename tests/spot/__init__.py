@@ -1,0 +1,1 @@
+"""Recorded spot markets, replayed against elastic training: `python -P tests/spot/run.py`."""
