@@ -21,6 +21,10 @@ ENVIRONMENT = {
 }
 WITHOUT_NOTICES = {"RAY_TRAIN_ENABLE_PREEMPTION_WATCHER": "0"}  # one process less
 WITH_NOTICES = {"RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S": "1"}  # of 5 s there may be few before the deadline
+READER = "DatasetsCallback"  # for those that hand a dataset over
+# What a run holds ends with its driver anyway, unless that goes on without it, as Tune's does. And the cleaner fails
+# where several clusters share a machine, unless RAY_ADDRESS names one.
+CLEANER = "PlacementGroupCleanerCallback"
 # Ray Train learns of a lost node up to 20 s late, and till then waits for as many workers as there were
 ELASTIC = {"RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": "5"}
 
@@ -32,15 +36,9 @@ def set_defaults(workers: Workers, *, preemptible: bool) -> None:
         os.environ.setdefault(name, value)
 
 
-def trainer_class(*unused: str) -> type[TorchTrainer]:
-    """TorchTrainer without these callbacks of Ray Train's own, and without the cleaner of placement groups.
-
-    What a run holds ends with its driver anyway, and the cleaner fails where several clusters share a machine.
-    Should Ray rename the method, we merely get them back.
-    """
+def trainer_class(*left_out: str) -> type[TorchTrainer]:
+    """TorchTrainer without these callbacks of Ray Train's own. Should Ray rename the method, we get them back."""
     from ray.train.torch import TorchTrainer as Plain
-
-    left_out = {"PlacementGroupCleanerCallback", *unused}
 
     class TorchTrainer(Plain):
         def _create_default_callbacks(self) -> list[Any]:

@@ -23,7 +23,7 @@ import numpy as np
 from common.files import place, write_bytes
 from common.outcome import run
 from common.settings import AtLeast, Workers, load, said
-from common.trainer import failures, set_defaults, storage_of, trainer_class
+from common.trainer import CLEANER, failures, set_defaults, storage_of, trainer_class
 
 if TYPE_CHECKING:
     import ray.data
@@ -95,7 +95,7 @@ def fit(settings: Settings, storage: str) -> Any:
 
     ray.data.DataContext.get_current().enable_progress_bars = False
     learnt, held_out = split(digits())
-    trainer = trainer_class()(
+    trainer = trainer_class(CLEANER)(
         train,
         train_loop_config={"settings": settings, "held_out": held_out},
         datasets={"train": train_data(learnt)},

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.outcome import run
 from common.settings import load
-from common.trainer import failures, set_defaults, storage_of, trainer_class
+from common.trainer import CLEANER, READER, failures, set_defaults, storage_of, trainer_class
 from finetune.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def trainer_for(settings: Settings) -> TorchTrainer:
 
     s = settings
     gpus = {"GPU": s.gpus_per_worker} if s.gpus_per_worker else {}
-    return trainer_class("DatasetsCallback")(  # ranks read for themselves
+    return trainer_class(READER, CLEANER)(
         train_on_worker,
         train_loop_config={"settings": settings},
         torch_config=TorchConfig(backend="nccl" if gpus else "gloo"),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.outcome import run
 from common.settings import load
-from common.trainer import failures, set_defaults, storage_of, trainer_class
+from common.trainer import CLEANER, READER, failures, set_defaults, storage_of, trainer_class
 from lm.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,17 +49,18 @@ def check(settings: Settings) -> None:
         Layout.of(settings.parallel, size, model=settings.model, parts=settings.parts, batch=settings.batch)
 
 
-def trainer_for(settings: Settings, *, callbacks: Sequence[UserCallback] = ()) -> TorchTrainer:
+def trainer_for(settings: Settings, *, callbacks: Sequence[UserCallback] = (), outlived: bool = False) -> TorchTrainer:
     """All that is needed for a run; `.fit()` runs it and raises what Ray Train raises.
 
-    The result's `return_value` is what `worker.train` returns. Raises ValueError if there is too little text.
+    The result's `return_value` is what `worker.train` returns. `outlived`: the driver goes on when the run was ended.
+    Raises ValueError if there is too little text.
     """
     from ray.train import LoggingConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig
 
     storage = storage_of(settings.checkpoints.storage, "lm")
     settings = replace(settings, checkpoints=replace(settings.checkpoints, storage=storage))
-    return trainer_class("DatasetsCallback")(  # ranks read for themselves
+    return trainer_class(READER, *([] if outlived else [CLEANER]))(
         train_on_worker,
         train_loop_config={"settings": settings, "texts": texts(settings)},
         torch_config=TorchConfig(backend="nccl" if settings.gpus_per_worker else "gloo"),

@@ -95,7 +95,12 @@ def greeting(settings: Settings, left: list[Record], where: str) -> str:
 def search(settings: Settings, journal: Journal, left: list[Record], where: str) -> None:
     import ray
 
-    ray.init(logging_level="WARNING", log_to_driver=False)  # the trials' own lines would be mixed up
+    ray.init(
+        logging_level="WARNING",
+        log_to_driver=False,  # the trials' own lines would be mixed up
+        # What gives back the CPUs of a trial that Tune has ended asks which of several clusters is meant
+        runtime_env={"env_vars": {name: os.environ[name] for name in ("RAY_ADDRESS",) if name in os.environ}},
+    )
     warnings.filterwarnings("ignore", "Consider boosting PBT")  # a trial's process is not used again
     logging.getLogger("ray.tune").setLevel(logging.ERROR)  # it would miss the files that our journal stands for
     tuner(settings, journal, left, where).fit()

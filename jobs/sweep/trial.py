@@ -101,7 +101,7 @@ def reports(settings: lm.settings.Settings) -> Any:
 
     def fit() -> None:
         try:
-            trainer_for(settings, callbacks=[Forward(queue)]).fit()
+            trainer_for(settings, callbacks=[Forward(queue)], outlived=True).fit()
         except BaseException as error:  # handed to the trial's own thread
             failed.append(error)
 
