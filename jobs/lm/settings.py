@@ -111,6 +111,7 @@ class Settings:
     seed: int = said(0, "of weights and data order", AtLeast(0))
     workers: Workers = said(Workers(2, 2), "ranks: 4, or 1:4 for whatever there is room for")
     cpus_per_worker: float = said(1.0, "that Ray holds for a rank", AtLeast(0))
+    threads: int = said(0, "of torch in a rank on CPUs; 0: as many as Ray holds CPUs for it", AtLeast(0))
     gpus_per_worker: float = said(0.0, "0 trains on CPUs", AtLeast(0))
     resources: dict[str, float] = field(
         default_factory=dict, metadata={"help": "of a worker besides, such as {burst: 1}"}

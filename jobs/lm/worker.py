@@ -27,7 +27,7 @@ def train(settings: Settings, text: Catalogue, held_out: Catalogue) -> dict[str,
     """Returns what the driver's last line tells, which takes it from the first rank."""
     logging.getLogger().setLevel(logging.WARNING)  # Ray Train would log each report at INFO
     if not settings.gpus_per_worker:
-        torch.set_num_threads(max(1, int(settings.cpus_per_worker)))  # more threads would only fight for cores
+        torch.set_num_threads(settings.threads or max(1, int(settings.cpus_per_worker)))  # more would fight for cores
     rank = Rank(settings, text, held_out)
     rank.begin()
     try:

@@ -13,8 +13,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from sample import sampled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, sampled("test_lm_stream")]
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RAY = str(Path(sys.executable).parent / "ray")

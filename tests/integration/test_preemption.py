@@ -199,6 +199,7 @@ def test_without_a_notice_the_last_checkpoint_counts(cluster: Cluster, storage: 
     assert 0 < lost < 2 * CHECKPOINT_EVERY
 
 
+@pytest.mark.skipif(not os.environ.get("SPILLOVER_SOAK"), reason="with SPILLOVER_SOAK: another 45 s")
 def test_a_new_job_goes_on_from_storage(cluster: Cluster, storage: str) -> None:
     """A job that is submitted anew under the same run name finds all that it needs in its storage."""
     with job(cluster, "again", storage, "unnoticed", SHORT + 20) as again:

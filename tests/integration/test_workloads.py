@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 from embedded import wait_for
+from sample import sampled
 from server import REPOSITORY, Server, launched, serving
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420), sampled("test_workloads")]
 
 HOW_TO = REPOSITORY / "docs" / "how-to"
 PAGES = [

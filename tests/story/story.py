@@ -16,8 +16,8 @@ from .site import AWS_LOGIN, ROOT, Site
 Say = Callable[[str], None]
 
 POLICY = {"name": "threshold", "rules": ["1 job older than 10s"]}
-STEPS = 1500
-CHECKPOINT_EVERY = 500
+STEPS = 500
+CHECKPOINT_EVERY = 300
 NOTICE_S = 30.0
 HOME_S = 150.0
 RESUMED = re.compile(r"resumed at step (\d+).*?, (\d+) steps \(([\d.]+) s\) lost, ([\d.]+) s without work")
@@ -85,7 +85,7 @@ class Story:
     def training_spills_over(self) -> None:
         spillover = self._spillover
         train = (
-            f"python -m lm.train spot workers=1:2 cpus_per_worker=2 steps={STEPS} name=story tell.every_s=1 "
+            f"python -m lm.train spot workers=1:2 cpus_per_worker=2 threads=1 steps={STEPS} name=story tell.every_s=1 "
             f"'checkpoints.every={CHECKPOINT_EVERY} steps' 'checkpoints.storage={self._site.storage}'"
         )
         env = json.dumps({"env_vars": AWS_LOGIN})
