@@ -59,9 +59,10 @@ class Nodes:
         )
 
     def end(self, ip: str) -> None:
-        """End the machine at an address, at once."""
-        machines = self._provider.non_terminated_nodes({})
-        self._provider.terminate_node(next(m for m in machines if self._provider.internal_ip(m) == ip))
+        """End the machine at an address, at once. The autoscaler may have been quicker: it wants fewer by then."""
+        for machine in self._provider.non_terminated_nodes({}):
+            if self._provider.internal_ip(machine) == ip:
+                self._provider.terminate_node(machine)
 
     def submit(self, name: str, folder: Path, command: str) -> None:
         """Hand a job over."""

@@ -16,7 +16,7 @@ from .site import AWS_LOGIN, ROOT, Site
 Say = Callable[[str], None]
 
 POLICY = {"name": "threshold", "rules": ["1 job older than 10s"]}
-STEPS = 500
+STEPS = 700
 CHECKPOINT_EVERY = 300
 NOTICE_S = 30.0
 HOME_S = 150.0
