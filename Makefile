@@ -32,7 +32,7 @@ soak: .venv/.installed ## chaos for SPILLOVER_SOAK_MINUTES (60), then every kill
 	$(BIN)/python -P tests/chaos/soak.py
 	SPILLOVER_SOAK=1 $(BIN)/python -P -m pytest -m slow
 
-bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about half an hour)
+bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about three quarters of an hour)
 	@$(BIN)/python -P tests/perf/run.py $(NAMES)
 
 testbed-up: .venv/.installed ## SSH hosts and a fake AWS on this machine (root, Linux; docs/how-to/use-the-test-bed.md)

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-ROTATION = ("test_recorded_run", "test_batch_inference", "test_sweep", "test_workloads", "test_lm_stream")
+ROTATION = ("test_recorded_run", "test_batch_inference", "test_tune_sweep", "test_workloads", "test_lm_stream")
 SEED = int(os.environ.get("SPILLOVER_SEED") or dt.datetime.now(dt.UTC).date().toordinal())
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sample import sampled
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), sampled("test_sweep")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), sampled("test_tune_sweep")]
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RAY = str(Path(sys.executable).with_name("ray"))
