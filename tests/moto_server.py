@@ -1,4 +1,4 @@
-"""moto's EC2 over HTTP on a free port, and a client to set it up with."""
+"""moto's EC2 and S3 over HTTP on a free port, and clients to set them up with."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
+from moto.moto_api._internal import moto_api_backend
 from moto.server import ThreadedMotoServer
 
 REGION = "us-west-2"
@@ -29,6 +31,15 @@ class Cloud:
     @cached_property
     def ec2(self) -> Any:
         return boto3.Session().client("ec2", region_name=REGION, endpoint_url=self.endpoint, **KEYS)
+
+    @cached_property
+    def s3(self) -> Any:
+        return boto3.Session().client("s3", region_name=REGION, endpoint_url=self.endpoint, **KEYS)
+
+    def bucket(self, name: str) -> str:
+        """Makes it. Returns what follows `s3://bucket/path` so that pyarrow finds it here."""
+        self.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return "?" + urlencode({"endpoint_override": self.endpoint, "region": REGION})
 
     def launch(self, tags: dict[str, str], count: int = 1, **how: Any) -> list[str]:
         """Instances' ids."""
@@ -56,10 +67,11 @@ class Cloud:
 
 @contextmanager
 def cloud() -> Iterator[Cloud]:
-    """A server that knows nothing, until the end of the block."""
+    """A server that knows nothing, until the end of the block. One at a time: moto keeps one state a process."""
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
+    moto_api_backend.reset()
     try:
         yield Cloud("http://{}:{}".format(*server.get_host_and_port()))
     finally:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from sample import sampled
@@ -19,7 +18,6 @@ pytestmark = [pytest.mark.slow, sampled("test_lm_stream")]
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RAY = str(Path(sys.executable).parent / "ray")
-REGION = "us-west-2"
 AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
 BEFORE_THE_END = 20  # steps of an epoch
 STEPS = 60
@@ -83,21 +81,13 @@ def drive(*arguments: str) -> None:
 @contextmanager
 def s3(folder: Path) -> Iterator[str]:
     """The address of a copy of a folder, on an S3 of its own."""
-    import boto3
-    from moto.server import ThreadedMotoServer
+    from moto_server import cloud
 
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        endpoint = "http://{}:{}".format(*server.get_host_and_port())
-        login = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": REGION}
-        client = boto3.client("s3", endpoint_url=endpoint, **login)
-        client.create_bucket(Bucket="texts", CreateBucketConfiguration={"LocationConstraint": REGION})
+    with cloud() as server:
+        there = server.bucket("texts")
         for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-            client.upload_file(str(file), "texts", f"set/{file.relative_to(folder)}")
-        yield f"s3://texts/set?{urlencode({'endpoint_override': endpoint, 'region': REGION})}"
-    finally:
-        server.stop()
+            server.s3.upload_file(str(file), "texts", f"set/{file.relative_to(folder)}")
+        yield "s3://texts/set" + there
 
 
 @pytest.fixture(scope="module")

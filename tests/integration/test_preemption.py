@@ -11,14 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
-import boto3
 import pytest
 from cluster import kill9
 from embedded import dashboard, embedded_config, get, layout_of, wait_for
-from moto.server import ThreadedMotoServer
 
+from moto_server import cloud
 from spillover.adapters.ray_launcher import RayLauncher, write_config
 from spillover.node.local import LocalNodeProvider
 
@@ -30,7 +28,6 @@ STEPS = 350  # more than two ranks can do before the deadline, even on cores twi
 SHORT = 150
 CHECKPOINT_EVERY = 50
 NOTICE_S = 12
-REGION = "us-west-2"
 AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_EC2_METADATA_DISABLED": "true"}
 RESUMED = re.compile(
     r"resumed at step (\d+) of \d+ with (\d) of 2 workers, (\d+) steps \(([\d.]+) s\) lost, ([\d.]+) s without work"
@@ -126,31 +123,10 @@ def job(cluster: Cluster, name: str, storage: str, run: str, steps: int) -> Iter
             cluster.ray("job", "stop", *address, name)
 
 
-@contextmanager
-def s3(bucket: str) -> Iterator[str]:
-    """A bucket on an S3 of its own: its address, as Ray Train takes it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        client = boto3.client(
-            "s3",
-            endpoint_url=f"http://{host}:{port}",
-            aws_access_key_id="x",
-            aws_secret_access_key="x",
-            region_name=REGION,
-        )
-        client.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
-        where = {"endpoint_override": f"http://{host}:{port}", "region": REGION}
-        yield f"s3://{bucket}/train?{urlencode(where)}"
-    finally:
-        server.stop()
-
-
 @pytest.fixture(scope="module")
 def storage() -> Iterator[str]:
-    with s3("runs") as address:
-        yield address
+    with cloud() as server:
+        yield "s3://runs/train" + server.bucket("runs")
 
 
 @pytest.fixture(scope="module")

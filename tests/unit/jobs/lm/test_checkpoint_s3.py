@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
-from urllib.parse import quote
 
-import boto3
 import pytest
 
-from moto_server import KEYS, REGION, cloud
+from moto_server import KEYS, cloud
 
 pytestmark = pytest.mark.slow
 
@@ -19,10 +17,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in KEYS.items():
         monkeypatch.setenv(name.upper(), value)
     with cloud() as server:
-        boto3.Session().client("s3", region_name=REGION, endpoint_url=server.endpoint, **KEYS).create_bucket(
-            Bucket="runs", CreateBucketConfiguration={"LocationConstraint": REGION}
-        )
-        yield f"s3://runs/deep/er?region={REGION}&endpoint_override={quote(server.endpoint, safe='')}"
+        yield "s3://runs/deep/er" + server.bucket("runs")
 
 
 def test_a_life_in_s3(load: Callable[[str], Any], address: str) -> None:
