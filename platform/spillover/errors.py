@@ -10,6 +10,7 @@ SpilloverError
 │   ├── MalformedBody     500, as Ray answers
 │   ├── DuplicateJob      500, as Ray answers
 │   ├── JobNotTerminal    500, as Ray answers
+│   ├── NotInstalled      501, as Ray answers
 │   └── Refused           what a client makes of any other status, which it carries
 ├── NoServer              a client has no Spillover server: none is known, none answers, or it is something else
 ├── BadArgument           an argument given to the Python SDK makes no sense; a ValueError too
@@ -19,6 +20,7 @@ SpilloverError
 │   ├── PoolRefused       it answered no: trying the same again will not help
 │   ├── LauncherError     Ray's launcher could not raise, fold or list a launched pool
 │   └── ProviderError     who rents the machines out did not answer, or said no
+├── DataPlaneError        the data plane could not be started, or does not take what it is told
 └── StaleClaim            a row was claimed by somebody else meanwhile: the write changed nothing
 """
 
@@ -90,6 +92,12 @@ class JobNotTerminal(RequestError):
     status = 500
 
 
+class NotInstalled(RequestError):
+    """What the request needs is not installed here. The text says how to get it. Ray answers 501 for Serve."""
+
+    status = 501
+
+
 class Refused(RequestError):
     """A server refused, or failed, with a status that has no error of its own here."""
 
@@ -132,6 +140,10 @@ class LauncherError(PoolError):
 
 class ProviderError(PoolError):
     """Who rents out a pool's machines did not answer, or said no. The text names the call and the provider's reason."""
+
+
+class DataPlaneError(SpilloverError):
+    """The data plane could not be started or changed. The text has HAProxy's reason, or says what is missing."""
 
 
 class StaleClaim(SpilloverError):

@@ -17,6 +17,7 @@ from .domain.past import PastJobs, PastRun, SpotPast, StartedJob
 from .domain.pool import Observation, PoolState
 from .domain.provider import Lease, Machine, ProviderNode, Raised
 from .domain.resources import Demand
+from .domain.serving import ApiKey, Application, RouteLoad, Served, Table, Usage
 from .domain.shadow import Difference, ShadowSum
 
 T = TypeVar("T")
@@ -105,6 +106,47 @@ class Cluster(Protocol):
         ...
 
 
+class ServeSite(Protocol):
+    """Serve on one pool's cluster, through its REST API. What others deployed there is neither shown nor touched.
+
+    Every call raises PoolUnreachable when there is no answer, PoolRefused when the answer is no.
+    """
+
+    async def deploy(self, applications: Sequence[Mapping[str, Any]], host: str, port: int) -> None:
+        """Have the cluster run exactly these of ours: entries of a Serve config file.
+
+        If Serve does not run there yet, it will listen on the head alone, at this address.
+        """
+        ...
+
+    async def details(self) -> Mapping[str, Mapping[str, Any]]:
+        """Ray's ApplicationDetails as JSON of each of ours that is there, by name."""
+        ...
+
+
+class DataPlane(Protocol):
+    """The one address of all served applications. It outlives us, and goes on with its last table."""
+
+    async def apply(self, table: Table) -> None:
+        """Make it so, without dropping a request; starts the data plane if it is not there. Raises DataPlaneError."""
+        ...
+
+    async def load(self) -> Mapping[str, RouteLoad]:
+        """What there is to do now, by application; {} if it does not run."""
+        ...
+
+    async def served(self, mark: str) -> tuple[Sequence[Served], str]:
+        """Requests that have ended since the mark, oldest first and not too many at once, and the next mark.
+
+        "" is the beginning of what is kept. What lies before a mark that was asked for may be forgotten.
+        """
+        ...
+
+    async def stop(self) -> None:
+        """End it, for good. That none runs already counts as done."""
+        ...
+
+
 class Launcher(Protocol):
     """Raises and folds the cluster of one launched pool."""
 
@@ -181,7 +223,7 @@ class Provider(Protocol):
 class EventFilter:
     """Which part of the history. `before` is the number of the event at which the page before ended.
 
-    With `team` and `user` set, only what is about pools, and about jobs of that team or user.
+    With `team` and `user` set, only what is about pools, and about jobs and applications of that team or user.
     """
 
     subject: str | None = None
@@ -406,6 +448,47 @@ class Store(Protocol):
         """Write what an operator wants of a host."""
         ...
 
+    # served applications
+    def applications(self) -> list[Application]:
+        """All, by name."""
+        ...
+
+    def save_applications(self, applications: Sequence[Application], events: Sequence[Event] = ()) -> None:
+        """Write them, together: a new one, or the next deploy of one, or its target."""
+        ...
+
+    def delete_application(self, name: str, event: Event) -> None:
+        """Forget one that has no replica left."""
+        ...
+
+    def add_api_key(self, key: ApiKey, event: Event) -> None:
+        """Let a key in."""
+        ...
+
+    def api_keys(self) -> list[ApiKey]:
+        """All keys, oldest first, dead ones too."""
+        ...
+
+    def revoke_api_key(self, key_id: str, at: float, event: Event) -> bool:
+        """Let a key in no more. False if there is no living one of that id."""
+        ...
+
+    def add_usage(self, usage: Sequence[Usage], mark: str) -> None:
+        """Book requests, and remember up to where they were read, in one transaction."""
+        ...
+
+    def usage_mark(self) -> str:
+        """Up to where requests have been booked; "" if none have been."""
+        ...
+
+    def usage(self, since: date | None = None, until: date | None = None, tenant: str | None = None) -> list[Usage]:
+        """What was booked from the beginning of the UTC day `since` until that of `until`."""
+        ...
+
+    def replica_costs(self, since: date | None = None, until: date | None = None) -> Mapping[tuple[str, str, str], int]:
+        """What replicas cost in nanodollars, by application, pool and UTC day."""
+        ...
+
     # packages
     def add_package(self, tenant: str, uri: str, size_bytes: int, at: float) -> None:
         """Record that a package is on disk."""
@@ -416,7 +499,7 @@ class Store(Protocol):
         ...
 
     def idle_packages(self, now: float) -> list[tuple[str, str]]:
-        """Packages (tenant, uri) that no live job refers to and no pin holds."""
+        """Packages (tenant, uri) that no live job or application refers to and no pin holds."""
         ...
 
     def drop_package(self, tenant: str, uri: str) -> None:

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "B": 1} | {
     prefix + suffix: base**power
     for suffix, base in (("iB", 1024), ("B", 1000))
@@ -18,13 +18,13 @@ _BYTES = {"": 1, "B": 1} | {
 }
 
 _NUMBER = r"\d+(?:\.\d+)?"
-_SPAN = re.compile(rf"({_NUMBER})\s*(d|h|min|m|s)\s*")
+_SPAN = re.compile(rf"({_NUMBER})\s*(d|h|min|ms|m|s)\s*")
 _SPANS = re.compile(rf"(?:{_SPAN.pattern})+")
 _SIZE = re.compile(rf"({_NUMBER})\s*([KMGT]?i?B|)")
 
 
 def parse_duration(value: Any) -> float:
-    """Seconds of `90s`, `10min`, `1h30min`, `2d` or a bare number of seconds. Raises ValueError."""
+    """Seconds of `500ms`, `90s`, `10min`, `1h30min`, `2d` or a bare number of seconds. Raises ValueError."""
     seconds = _bare_number(value)
     if seconds is not None:
         return seconds

@@ -410,3 +410,101 @@ class NewToken:
 
     secret: str
     token: TokenView
+
+
+@dataclass(frozen=True)
+class OnPool:
+    """What of an application is on one pool: `replicas` that run there, and `requests` that are there now."""
+
+    pool: str
+    role: str
+    replicas: int
+    requests: int
+
+
+@dataclass(frozen=True)
+class ApplicationView:
+    """A served application. `status` is Ray's word, `message` says why; `baseline` and `burst` are replicas that run.
+
+    `queued` requests wait in the data plane. `usd_per_hour` is what its replicas cost now, as shares of their nodes,
+    owned ones at their amortised price. `latency_target_s` is what its requests should take at most.
+    """
+
+    name: str
+    user: str
+    team: str
+    route_prefix: str
+    status: str
+    message: str
+    generation: int
+    deployed_at: float
+    baseline: int
+    baseline_most: int
+    burst: int
+    burst_most: int
+    queued: int
+    requests: int
+    usd_per_hour: float
+    latency_target_s: float
+    pools: tuple[OnPool, ...] = ()
+
+
+@dataclass(frozen=True)
+class KeyView:
+    """A key for requests to applications, without the key: `key_id` is what to call it by. Limits: null for none."""
+
+    key_id: str
+    tenant: str
+    created_at: float
+    created_by: str
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    regions: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    expires_at: float | None = None
+    revoked_at: float | None = None
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key that was just made. `secret` is shown this once."""
+
+    secret: str
+    key: KeyView
+
+
+@dataclass(frozen=True)
+class UsageRow:
+    """Requests that have ended. The columns that were grouped by are set, the others None.
+
+    `busy_s` is how long replicas worked on them, one request at a time. `usd` is their share of what the application's
+    replicas cost on the same pool and day, by `busy_s`.
+    """
+
+    requests: int
+    errors: int
+    tokens_in: int
+    tokens_out: int
+    busy_s: float
+    usd: float
+    tenant: str | None = None
+    application: str | None = None
+    key: str | None = None
+    pool: str | None = None
+    day: str | None = None
+
+
+@dataclass(frozen=True)
+class UsageReport:
+    """Requests from `since` (a UTC day, inclusive) until `until` (exclusive), grouped by `by`.
+
+    `unused_usd` is what replicas cost on days on which nobody called them there; null for those who see only a part.
+    """
+
+    by: tuple[str, ...]
+    rows: tuple[UsageRow, ...]
+    total_usd: float
+    unused_usd: float | None
+    as_of: float
+    since: str | None = None
+    until: str | None = None

@@ -44,7 +44,11 @@ class JobTarget(StrEnum):
 
 @dataclass(frozen=True)
 class SubmitRequest:
-    """What the user sent, field by field as in Ray's Jobs API."""
+    """What the user sent, field by field as in Ray's Jobs API.
+
+    `application` is set for a replica of a Serve application alone: `name`, and the `role` of its pools. It is handed
+    to the pool's Serve, with what the application's newest deploy says.
+    """
 
     entrypoint: str
     runtime_env: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -54,6 +58,7 @@ class SubmitRequest:
     entrypoint_memory: int | None = None
     entrypoint_resources: Mapping[str, float] | None = field(default=None, hash=False)
     entrypoint_label_selector: Mapping[str, str] | None = field(default=None, hash=False)
+    application: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class Pool:
     """What the settings say about a pool.
 
     `settle_s`: how long its provider's lists may lag behind what it does. `egress_usd_per_gb` is what data that leaves
-    it costs, `gbit_per_s` how fast a job reads what lives elsewhere.
+    it costs, `gbit_per_s` how fast a job reads what lives elsewhere. Its cluster's Serve proxies listen on `serve_port`
+    of each node, at the address `serve_host`.
     """
 
     name: str
@@ -71,6 +72,8 @@ class Pool:
     address: str | None = None
     cluster_yaml: str | None = None
     dashboard_port: int = 8265
+    serve_port: int = 8000
+    serve_host: str = "0.0.0.0"  # noqa: S104  # Ray's own default binds loopback, where nobody else reaches it
     egress_usd_per_gb: float = 0.0
     storage_usd_per_gb_month: float = 0.0
     gbit_per_s: float = 5.0

@@ -14,6 +14,7 @@ from .job import JobStatus
 from .pool import PoolKind, PoolRole, PoolStatus
 
 COST_COLUMNS = ("pool", "team", "user", "job", "market", "day", "node_type")
+USAGE_COLUMNS = ("tenant", "application", "key", "pool", "day")
 MOST_ITEMS = 10_000
 
 
@@ -68,7 +69,9 @@ class HostQuery:
 class EventQuery:
     """Which part of the history."""
 
-    subject: str | None = _field(None, "A submission id, `pool:NAME`, a pool's name, or `token:ID`.")
+    subject: str | None = _field(
+        None, "A submission id, `serve:NAME` of an application, `pool:NAME`, a pool's name, `token:ID` or `key:ID`."
+    )
     actor: str | None = _field(None, "Only what this user did; `spillover` is Spillover itself.")
     since: float | None = _field(None, "Only from this moment on, in Unix seconds.")
     limit: int = _limit(200)
@@ -113,3 +116,45 @@ class TokenRequest:
     team: str = field(metadata={"help": "Whose account pays; `*` for a viewer of every team's work."})
     role: str = _field("user", "What it allows: also all that the roles before it do.", [r.value for r in Role])
     expires_in_s: float | None = _field(None, "How long it lives. Null: 90 days; 0: for ever.")
+
+
+@dataclass(frozen=True)
+class ApplicationQuery:
+    """Which served applications."""
+
+    team: str | None = _field(None, "Only this team's.")
+    user: str | None = _field(None, "Only this user's.")
+    limit: int = _limit(100)
+    after: str | None = _after()
+
+
+@dataclass(frozen=True)
+class KeyQuery:
+    """Which keys."""
+
+    tenant: str | None = _field(None, "Only this tenant's.")
+    dead: bool = _field(False, "Also those that are revoked or have expired.")  # noqa: FBT003
+    limit: int = _limit(100)
+    after: str | None = _after()
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """A key to be made."""
+
+    tenant: str = field(metadata={"help": "Who its requests are metered for: a team, or any name."})
+    requests_per_minute: int | None = _field(None, "How many requests it may send. Null: any number.")
+    tokens_per_minute: int | None = _field(None, "How many tokens, read and written. Null: any number.")
+    regions: tuple[str, ...] = _field((), "Its requests are served there alone. Empty: anywhere.")
+    applications: tuple[str, ...] = _field((), "Those that it may call. Empty: all.")
+    expires_in_s: float | None = _field(None, "How long it lives. Null: 90 days; 0: for ever.")
+
+
+@dataclass(frozen=True)
+class UsageQuery:
+    """Which requests, and how they are grouped. Days are UTC."""
+
+    by: tuple[str, ...] = _field((), "Columns to group by; one sum if none are named.", USAGE_COLUMNS)
+    since: str | None = _field(None, "The first day, YYYY-MM-DD.")
+    until: str | None = _field(None, "The day after the last one, YYYY-MM-DD.")
+    tenant: str | None = _field(None, "Only this tenant's.")
