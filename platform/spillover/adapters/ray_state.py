@@ -13,6 +13,7 @@ from ..ports import ClusterVersion
 from .ray_http import RayHttp
 
 _SUPERVISOR = "_ray_internal_job_actor_"
+_REPLICA = "SERVE_REPLICA::"
 _LIMIT = "limit=10000&detail=1"
 _ALIVE = "&filter_keys=state&filter_predicates=%3D&filter_values="
 
@@ -20,7 +21,8 @@ _ALIVE = "&filter_keys=state&filter_predicates=%3D&filter_values="
 async def observe(http: RayHttp, version: ClusterVersion) -> Observation:
     """One look: live nodes, and who holds what on them.
 
-    Placement groups count for what they reserve; actors and tasks inside one are not counted again.
+    Placement groups count for what they reserve; actors and tasks inside one are not counted again. What a replica of
+    a Serve application holds is owned by its actor's name.
     """
     nodes, actors, groups, tasks = await asyncio.gather(
         _rows(http, "nodes", "ALIVE"),
@@ -80,8 +82,9 @@ def _of_actors(rows: Iterable[Mapping[str, Any]], owners: Mapping[str, str | Non
         if row.get("placement_group_id") or not row.get("node_id"):
             continue
         name = row.get("name") or ""
-        # A job's supervisor belongs to the cluster's own core job: only its name says whose it is
-        owner = name.removeprefix(_SUPERVISOR) if name.startswith(_SUPERVISOR) else owners.get(row["job_id"])
+        # Supervisors and replicas of Serve belong to core jobs of the cluster: only their names say whose they are
+        owner = name if name.startswith(_REPLICA) else owners.get(row["job_id"])
+        owner = name.removeprefix(_SUPERVISOR) if name.startswith(_SUPERVISOR) else owner
         yield Usage(row["node_id"], owner, clean(row.get("required_resources")))
 
 

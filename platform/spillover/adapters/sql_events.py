@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, literal, or_, select
 
 from ..ports import Event, EventFilter
 from .sql_base import SqlBase
 from .sql_jobs import put_event
-from .sql_tables import events, jobs
+from .sql_tables import applications, events, jobs
 
 
 class SqlEvents(SqlBase):
@@ -42,6 +42,9 @@ def _query(asked: EventFilter) -> Select[Any]:
 
 
 def _visible(asked: EventFilter) -> ColumnElement[bool]:
-    """What is about pools, or about a job of the team or the user; deleted jobs keep their row."""
+    """What is about pools, or about a job or application of the team or the user; deleted jobs keep their row."""
     theirs = select(jobs.c.submission_id).where(or_(jobs.c.team == asked.team, jobs.c.user == asked.user))
-    return or_(events.c.subject.startswith("pool:"), events.c.subject.in_(theirs))
+    served = select(literal("serve:") + applications.c.name).where(
+        or_(applications.c.team == asked.team, applications.c.user == asked.user)
+    )
+    return or_(events.c.subject.startswith("pool:"), events.c.subject.in_(theirs), events.c.subject.in_(served))

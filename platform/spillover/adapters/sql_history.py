@@ -15,7 +15,7 @@ from . import codec
 from .sql_base import SqlBase
 from .sql_jobs import put_event
 from .sql_rows import load_pool, pool_row
-from .sql_tables import decisions, jobs, observed, packages, pools
+from .sql_tables import applications, decisions, jobs, observed, packages, pools
 
 _OPERATORS_MARKS = {"fenced_at": pools.c.fenced_at, "fold_asked_at": pools.c.fold_asked_at}
 
@@ -80,7 +80,9 @@ class SqlHistory(SqlBase):
     def idle_packages(self, now: float) -> list[tuple[str, str]]:
         live = jobs.c.status.in_([s.value for s in JobStatus if not s.final]) & (jobs.c.user == packages.c.tenant)
         refers = exists().where(live, jobs.c.request.contains(packages.c.uri))
-        query = select(packages.c.tenant, packages.c.uri).where(packages.c.pinned_until < now, ~refers)
+        deployed = applications.c.user == packages.c.tenant
+        serves = exists().where(deployed, applications.c.packages.contains(packages.c.uri))
+        query = select(packages.c.tenant, packages.c.uri).where(packages.c.pinned_until < now, ~refers, ~serves)
         with self._read() as db:
             return [(row.tenant, row.uri) for row in db.execute(query)]
 

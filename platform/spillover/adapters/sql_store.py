@@ -11,11 +11,12 @@ from .sql_history import SqlHistory
 from .sql_hosts import SqlHosts
 from .sql_jobs import SqlJobs
 from .sql_money import SqlMoney
+from .sql_serving import SqlServing
 from .sql_shadow import SqlShadow
 from .sql_tokens import SqlTokens
 
 
-class SqlStore(SqlTokens, SqlJobs, SqlEvents, SqlHistory, SqlHosts, SqlShadow, SqlMoney):
+class SqlStore(SqlTokens, SqlJobs, SqlEvents, SqlHistory, SqlHosts, SqlShadow, SqlServing, SqlMoney):
     """ports.Store on a SQL database. Thread-safe; every method is one transaction."""
 
     @classmethod

@@ -151,7 +151,10 @@ def test_no_credentials_are_said(until):
     with pytest.raises(ProviderError, match=r"^no AWS credentials: .*AWS_PROFILE"):
         until()
     session = AwsSession({"region": "us-west-2"})
-    with pytest.raises(ProviderError, match=r"^DescribeRegions: no AWS credentials: "), session.asking("DescribeRegions"):
+    with (
+        pytest.raises(ProviderError, match=r"^DescribeRegions: no AWS credentials: "),
+        session.asking("DescribeRegions"),
+    ):
         session.client("ec2").describe_regions()
 
 
@@ -160,7 +163,9 @@ def test_keys_in_the_cluster_yaml_win(caplog):
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "y"}
     assert AwsSession({"region": "us-west-2", "aws_credentials": keys}).usable_until() is None
     assert caplog.text == ""
-    assert AwsSession({"region": "us-west-2", "aws_credentials": keys | {"aws_session_token": "t"}}).usable_until() is None
+    assert (
+        AwsSession({"region": "us-west-2", "aws_credentials": keys | {"aws_session_token": "t"}}).usable_until() is None
+    )
     assert "aws_session_token in provider.aws_credentials" in caplog.text
 
 
@@ -169,7 +174,10 @@ def test_keys_in_the_cluster_yaml_win(caplog):
     [
         ({"profile": "p"}, "aws_credentials.profile: boto3.resource, .* takes no profile; set AWS_PROFILE"),
         ({"aws_acces_key_id": "x"}, "did you mean 'aws_access_key_id'"),
-        ({"aws_access_key_id": "x", "aws_secret_access_key": "y", "endpoint_url": "nowhere"}, "Invalid endpoint: nowhere"),
+        (
+            {"aws_access_key_id": "x", "aws_secret_access_key": "y", "endpoint_url": "nowhere"},
+            "Invalid endpoint: nowhere",
+        ),
         ({"aws_access_key_id": "x"}, "Partial credentials"),
     ],
 )

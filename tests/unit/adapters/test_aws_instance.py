@@ -50,7 +50,9 @@ def test_states(state: str, expected: MachineState) -> None:
 @pytest.mark.parametrize("zone", ["GMT", "UTC"])
 def test_the_time_of_the_end_is_read_as_utc(zone: str) -> None:
     """`User initiated (2026-11-25 12:02:30 GMT)` is 150 s after a launch at noon, and those are billed."""
-    found = machine(instance("terminated", f"User initiated (2026-11-25 12:02:30 {zone})", "Client.UserInitiatedShutdown"))
+    found = machine(
+        instance("terminated", f"User initiated (2026-11-25 12:02:30 {zone})", "Client.UserInitiatedShutdown")
+    )
     assert (found.ended_at, found.billed_s) == (AT + 150, 150.0)
 
 

@@ -79,7 +79,10 @@ async def test_an_ended_machine_stays_listed_with_its_time_and_reason(aws, ours)
     ids = aws.launch(tags(ours), count=2)
     await machines.end(ids[:1])
     ended, alive = sorted(await machines.machines(), key=lambda m: m.id != ids[0])
-    assert (ended.state, ended.end_reason) == (MachineState.ENDED, "Client.UserInitiatedShutdown: User initiated shutdown")
+    assert (ended.state, ended.end_reason) == (
+        MachineState.ENDED,
+        "Client.UserInitiatedShutdown: User initiated shutdown",
+    )
     assert ended.ended_at is not None
     assert 0 <= ended.ended_at - ended.launched_at < 60
     assert ended.billed_s == 60.0

@@ -106,7 +106,9 @@ def test_the_newer_sheet_wins(day: int, usd: float) -> None:
 
 def test_a_refreshed_catalogue_lies_in_the_state_folder(tmp_path: Path) -> None:
     """What is saved is read again over what ships, and no part of a file is left beside it."""
-    newer = Catalogue({"g5.xlarge": Shape(4, 16.0, 1)}, {(OD, "us-west-2"): Sheet(date(2026, 11, 25), {"g5.xlarge": 2.5})})
+    newer = Catalogue(
+        {"g5.xlarge": Shape(4, 16.0, 1)}, {(OD, "us-west-2"): Sheet(date(2026, 11, 25), {"g5.xlarge": 2.5})}
+    )
     assert save_catalogue(newer, tmp_path) == refreshed_file(tmp_path)
     assert [f.name for f in refreshed_file(tmp_path).parent.iterdir()] == ["aws.json"]
     loaded = load_catalogue(tmp_path)

@@ -145,6 +145,13 @@ async def test_supervisors_belong_to_their_submission() -> None:
     assert await look(http) == {("j1-a2", "b"): "{CPU:0.5}"}
 
 
+async def test_what_a_served_replica_holds_is_owned_by_its_actors_name() -> None:
+    """Serve's actors run under the core job that started Serve, whosever applications they are."""
+    replica = actor("01000000", {"CPU": 1.0}, name="SERVE_REPLICA::chat#D#x1")
+    http = CannedHttp([job("01000000", "j1")], actors=[replica])
+    assert await look(http) == {("SERVE_REPLICA::chat#D#x1", "b"): "{CPU:1}"}
+
+
 async def test_foreign_use_has_no_owner() -> None:
     """Drivers that connect by ray:// and jobs that have gone from the list hold resources that nobody of ours owns."""
     http = CannedHttp(
