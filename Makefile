@@ -4,7 +4,7 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 py
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast soak bench testbed-up testbed-demo testbed-shell testbed-down docs lint clean
+.PHONY: help demo test test-fast soak bench testbed-up testbed-demo testbed-shell testbed-down serve-demo docs lint clean
 
 help: ## what there is
 	@grep -hE '^[a-z.-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,7 +15,7 @@ help: ## what there is
 	@if [ -z "$(PYTHON)" ]; then echo "Spillover needs Python 3.11 or later, and there is none here." >&2; exit 1; fi
 	@echo "Making .venv with $(PYTHON), and installing Ray and torch (1.7 GB on disk, once)."
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -e '.[jobs,backtest,dev]'
+	$(BIN)/python -m pip install --disable-pip-version-check -e '.[jobs,backtest,serve,dev]'
 	@touch $@
 
 demo: .venv/.installed ## two Ray clusters on this machine, real training, what it costs: under five minutes
@@ -32,7 +32,7 @@ soak: .venv/.installed ## chaos for SPILLOVER_SOAK_MINUTES (60), then every kill
 	$(BIN)/python -P tests/chaos/soak.py
 	SPILLOVER_SOAK=1 $(BIN)/python -P -m pytest -m slow
 
-bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about three quarters of an hour)
+bench: .venv/.installed ## a table of how fast it is, and build/bench.json (NAMES="..." for some; about an hour)
 	@$(BIN)/python -P tests/perf/run.py $(NAMES)
 
 testbed-up: .venv/.installed ## SSH hosts and a fake AWS on this machine (root, Linux; docs/how-to/use-the-test-bed.md)
@@ -46,6 +46,9 @@ testbed-shell: ## a shell on the test bed's laptop
 
 testbed-down: ## end the test bed and everything in it
 	@$(BIN)/python -P tests/testbed/run.py down
+
+serve-demo: .venv/.installed ## applications are served from owned replicas, then from rented ones too, and back: about six minutes
+	@exec $(BIN)/python -P tests/serving/run.py
 
 docs: .venv/.installed ## docs/reference/, written from the code
 	$(BIN)/python -P docs/generate.py

@@ -1,0 +1,1 @@
+"""The one address of served applications: HAProxy, its configuration and its control."""
