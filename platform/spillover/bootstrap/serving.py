@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..adapters.clock import RealClock
 from ..adapters.seal import Sealer
+from ..adapters.serve_schema import read_serve_config
 from ..adapters.sql_store import SqlStore
 from ..adapters.state_folder import remove_cut_uploads, sole_owner, write_server_file
 from ..config import Settings
@@ -31,6 +32,7 @@ from ..ledger.metering import Metering
 from ..placement.moves import moves
 from .admission import admit_admin, check_removed_pools
 from .comparing import make_compare
+from .dataplane import make_dataplane
 from .pools import make_runtime
 from .settings import control_settings, make_named_policy, make_shadow_policy
 
@@ -77,10 +79,12 @@ async def platform(
             name: make_runtime(name, raw, store, installation, state_dir / "clusters")
             for name, raw in settings.pools.items()
         }
-        core = Core(store, clock, control_settings(settings), policy, pools, state_dir, shadow=shadow)
+        plane = make_dataplane(settings, state_dir)
+        core = Core(store, clock, control_settings(settings), policy, pools, state_dir, shadow=shadow, dataplane=plane)
         metering = make_metering(core)
-        control = assemble(core, Sealer.from_file(state_dir / "links.key").key, metering.run, make_compare(core), moves)
-        services = Services(control.service, control.insight, control.operators, control.tokens, control.hosts)
+        link_key = Sealer.from_file(state_dir / "links.key").key
+        control = assemble(core, link_key, metering.run, make_compare(core), moves, read_serve_config)
+        services = services_of(control)
         token_file = admit_admin(store, clock, settings)
         server = make_server(settings, services)
         await server.start()
@@ -97,11 +101,25 @@ async def platform(
             loop.cancel()
             await asyncio.gather(loop, return_exceptions=True)
             if fold_on_exit:
+                await plane.stop()
                 await fold_all(control, say)
             for runtime in pools.values():
                 await runtime.cluster.close()  # type: ignore[attr-defined]  # ours
             await control.close()
             store.close()
+
+
+def services_of(control: Control) -> Services:
+    """What the gateway serves of control."""
+    return Services(
+        control.service,
+        control.insight,
+        control.operators,
+        control.tokens,
+        control.hosts,
+        control.serve,
+        control.keys,
+    )
 
 
 def make_metering(core: Core) -> Metering:

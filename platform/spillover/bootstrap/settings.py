@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..adapters.launched_pool import local_layout, read_cluster
 from ..config import AnyPool, Settings
 from ..config import LaunchedPool as LaunchedSettings
@@ -27,7 +29,8 @@ _SETTLE_S = 30.0
 
 def make_pool(name: str, raw: AnyPool) -> Pool:
     """The domain's pool from the settings'."""
-    return Pool(
+    layout = local_layout(read_cluster(raw.cluster)) if isinstance(raw, LaunchedSettings) else None
+    pool = Pool(
         name=name,
         kind=PoolKind(raw.kind),
         role=PoolRole(raw.role),
@@ -54,11 +57,16 @@ def make_pool(name: str, raw: AnyPool) -> Pool:
         settle_s=_SETTLE_S if isinstance(raw, LaunchedSettings) else 0.0,
         address=None if isinstance(raw, LaunchedSettings) else raw.address,
         cluster_yaml=str(raw.cluster) if isinstance(raw, LaunchedSettings) else None,
-        dashboard_port=_dashboard_port(raw),
+        dashboard_port=raw.dashboard_port if isinstance(raw, LaunchedSettings) else 0,
         egress_usd_per_gb=_rented(raw, raw.egress_usd_per_gb, CLOUD_EGRESS_USD_PER_GB),
         storage_usd_per_gb_month=_rented(raw, raw.storage_usd_per_gb_month, CLOUD_STORAGE_USD_PER_GB_MONTH),
         gbit_per_s=raw.bandwidth_gbit,
+        serve_port=raw.serve_port,
     )
+    if layout is None:
+        return pool
+    dashboard, serve = (layout.ports()[f"SPILLOVER_{what}_PORT"] for what in ("DASHBOARD", "SERVE"))
+    return replace(pool, dashboard_port=dashboard, serve_port=serve, serve_host=layout.head_ip)
 
 
 def _interruptions(raw: NodeTypeSettings) -> float:
@@ -69,13 +77,6 @@ def _interruptions(raw: NodeTypeSettings) -> float:
 def _rented(raw: AnyPool, said: float | None, assumed: float) -> float:
     """What was said, else what clouds charge for rented pools, and nothing for owned ones."""
     return said if said is not None else assumed if raw.role == "burst" else 0.0
-
-
-def _dashboard_port(raw: AnyPool) -> int:
-    if not isinstance(raw, LaunchedSettings):
-        return 0
-    layout = local_layout(read_cluster(raw.cluster))
-    return layout.ports()["SPILLOVER_DASHBOARD_PORT"] if layout else raw.dashboard_port
 
 
 def make_named_policy(settings: Settings) -> Policy:

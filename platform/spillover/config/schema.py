@@ -140,6 +140,14 @@ class Packages(Model):
     limit_bytes: Bytes = Field(2 * 1024**3, alias="limit", description="The largest that is taken: `2GiB`.")
 
 
+class Serving(Model):
+    """The one address of all served applications. HTTPS if `listen.tls` is set."""
+
+    host: str = Field("127.0.0.1", description="The address; `0.0.0.0` for all of the machine's.")
+    port: Annotated[Port, Field(ge=1)] = Field(8700, description="The port.")
+    threads: Annotated[int, Field(ge=1, le=64)] = Field(2, description="How many threads carry requests.")
+
+
 class NodeType(Model):
     """One shape of node of a pool, by its name. The head is priced apart."""
 
@@ -181,6 +189,9 @@ class BasePool(Model):
     )
     bandwidth_gbit: MoreThanZero = Field(
         5.0, description="How many Gbit/s one of its jobs reads of data and checkpoints that live elsewhere."
+    )
+    serve_port: Annotated[Port, Field(ge=1)] = Field(
+        8000, description="Where its Ray Serve listens on the head; local clusters have a port of their own for it."
     )
     unreachable_after_s: MoreThanZeroSeconds = Field(
         60.0, alias="unreachable_after", description="Silence after which the pool counts as unreachable."
@@ -246,6 +257,9 @@ class Settings(Model):
     packages: Packages = Field(
         default_factory=lambda: Packages.model_validate({}), description="Uploaded working directories."
     )
+    serving: Serving = Field(
+        default_factory=lambda: Serving.model_validate({}), description="The one address of all served applications."
+    )
     on_overuse: Literal["warn", "stop"] = Field("warn", description="For jobs that use more than they said.")
     metering_interval_s: MoreThanZeroSeconds = Field(
         10.0, alias="metering_interval", description="How often the ledger is written, at least."
@@ -263,6 +277,7 @@ SECTIONS: dict[str, type[Model]] = {
     "`teams.NAME`": Team,
     "`data.ADDRESS`": DataPlace,
     "`packages`": Packages,
+    "`serving`": Serving,
     "`pools.NAME`, kind `attached`": AttachedPool,
     "`pools.NAME`, kind `launched`": LaunchedPool,
     "`pools.NAME.node_types.TYPE`": NodeType,

@@ -27,7 +27,15 @@ from .packages import Packages
 from .passes import Passes
 from .pool_views import PoolViews
 from .pools import Pools
+from .runs import runs_of
+from .sending import PackageSender
 from .service import Service
+from .serving.api_keys import ApiKeys
+from .serving.deploying import Deploying, ReadConfig
+from .serving.keeper import Keeper
+from .serving.metering import RequestMeter
+from .serving.routing import Gate
+from .serving.sites import make_sites
 from .shadow import Shadow
 from .shadow_report import ShadowReports
 from .tokens import Tokens
@@ -46,6 +54,9 @@ class Control:
     loop: ControlLoop
     pools: Pools
     relay: LogRelay
+    served: Keeper
+    serve: Deploying
+    keys: ApiKeys
 
     async def close(self) -> None:
         """Stop following logs and let the store's threads go."""
@@ -53,17 +64,22 @@ class Control:
         self.core.close()
 
 
-def assemble(core: Core, link_key: bytes, book: Book, compare: Compare, moves: Moves) -> Control:
+def assemble(
+    core: Core, link_key: bytes, book: Book, compare: Compare, moves: Moves, read_config: ReadConfig
+) -> Control:
     """All parts around one core.
 
     `link_key` signs the addresses of packages, `book` is the ledger's meter, `compare` replays what has happened,
-    `moves` says which running jobs should go elsewhere.
+    `moves` says which running jobs should go elsewhere, `read_config` reads Serve config files as Ray does.
     """
     packages, files, endings = Packages(core), LogFiles(core.folder), Endings(core)
     links, finder, intake = Links(core, link_key), Finder(core), Intake(core, packages)
     shadow = Shadow(core, core.shadow) if core.shadow else None
     relay, passes, overuse = LogRelay(core, files), Passes(core, shadow), Overuse(core)
-    attempts = Attempts(core, Handover(core, packages, endings, links), endings, relay)
+    sender, gate = PackageSender(packages, links), Gate(core)
+    sites = make_sites(core, sender, gate)
+    runs, served = runs_of(core, sites), Keeper(core, sites, gate, RequestMeter(core))
+    attempts = Attempts(core, Handover(core, sender, endings, runs), endings, relay, runs)
     views, pools = JobViews(core, passes, overuse), Pools(core)
     reports = ShadowReports(core)
     explaining = Explaining(core, passes, intake, views, reports)
@@ -75,7 +91,10 @@ def assemble(core: Core, link_key: bytes, book: Book, compare: Compare, moves: M
         operators=Operators(core),
         tokens=Tokens(core),
         hosts=HostOrders(core),
-        loop=ControlLoop(core, passes, moving, attempts, pools, machines, keeper, packages, overuse, book),
+        loop=ControlLoop(core, passes, moving, attempts, pools, machines, keeper, packages, overuse, served, book),
+        served=served,
+        serve=Deploying(core, packages, served.states, read_config),
+        keys=ApiKeys(core),
         pools=pools,
         relay=relay,
     )

@@ -17,6 +17,7 @@ from .lack import why_starved
 from .logs import LogRelay
 from .move_rules import drop, is_stale
 from .outcome import RAY_FINAL, outcome_of
+from .runs import Runs
 
 _STOP_AGAIN_S = 5.0
 _OUTPUT_WAIT_S = 60.0
@@ -27,8 +28,9 @@ _TAKEN_BACK = "Taken back. "
 class Attempts:
     """Steps of jobs that are not final."""
 
-    def __init__(self, core: Core, handover: Handover, endings: Endings, relay: LogRelay) -> None:
+    def __init__(self, core: Core, handover: Handover, endings: Endings, relay: LogRelay, runs: Runs) -> None:
         self._core = core
+        self._runs = runs
         self._handover = handover
         self._endings = endings
         self._relay = relay
@@ -84,7 +86,7 @@ class Attempts:
         elif (lost := self._surely_lost(attempt, state)) is not None:
             await self._endings.end(job, attempt, Outcome.LOST, lost, token)
         elif state.status is not PoolStatus.UP or state.session_name != attempt.session_name:
-            await self._unreachable(job, attempt, state, token)
+            await self._no_answer(job, attempt, state, token)
         else:
             await self._watch(job, attempt, state, token)
 
@@ -102,6 +104,14 @@ class Attempts:
             return f"Pool {state.name} was restarted: its Ray session is another one."
         return None
 
+    async def _no_answer(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
+        if job.request.application is None:
+            await self._unreachable(job, attempt, state, token)
+            return
+        # Two replicas may answer at once: nothing has to be fenced before the next one comes up
+        why = f"Pool {state.name} does not answer ({state.message or state.status})."
+        await self._endings.end(job, attempt, Outcome.LOST, why, token)
+
     async def _unreachable(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
         if job.status is JobStatus.UNREACHABLE:
             return
@@ -114,7 +124,7 @@ class Attempts:
         await self._core.db(self._core.store.update_attempt, attempt, changed, token, event)
 
     async def _watch(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
-        cluster = self._core.pools[attempt.pool].cluster
+        cluster = self._runs(job, attempt)
         if attempt.status is AttemptStatus.COMMITTED:
             # A crash came between handing over and noting it: handing over again finds it there
             await self._handover.hand(job, attempt, state, token)
@@ -134,7 +144,8 @@ class Attempts:
         if seen.status in RAY_FINAL:
             await self._final(job, told, seen, token)
             return
-        self._relay.follow(told)
+        if job.request.application is None:
+            self._relay.follow(told)
         changed = self._running(job, told, seen)
         if is_stale(changed, told, self._core.clock.now()):
             changed, told = await self._drop_move(changed, told, token)
@@ -146,7 +157,7 @@ class Attempts:
             await self._core.db(self._core.store.update_attempt, told, changed, token, event)
 
     async def _final(self, job: Job, attempt: Attempt, seen: ClusterJob, token: str) -> None:
-        whole = await self._relay.finish(attempt)
+        whole = job.request.application is not None or await self._relay.finish(attempt)
         ended_s = self._core.clock.now() - (seen.end_at or 0.0)
         if not whole and ended_s < _OUTPUT_WAIT_S:
             return  # the next step asks again: an ended job whose output is missing helps nobody
@@ -206,7 +217,7 @@ class Attempts:
         if not wanted or now - (attempt.stop_sent_at or 0) < _STOP_AGAIN_S:
             return attempt
         try:
-            await self._core.pools[attempt.pool].cluster.stop(attempt.attempt_id)
+            await self._runs(job, attempt).stop(attempt.attempt_id)
         except (PoolUnreachable, PoolRefused):
             return attempt
         return replace(attempt, stop_sent_at=now)

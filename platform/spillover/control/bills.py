@@ -33,7 +33,7 @@ class Bills:
 
     async def bill(self, caller: Caller, query: CostQuery) -> Bill:
         """Spend grouped by the named columns, within what the caller may see. Raises BadRequest, Forbidden."""
-        team, days = _team(caller, query), _days(query)
+        team, days = _team(caller, query), days_of(query.since, query.until)
         columns = list(dict.fromkeys([*query.by, "kind"]))
         store, db = self._core.store, self._core.db
         rows = await db(store.spend, columns, *days, team)
@@ -75,11 +75,12 @@ def _team(caller: Caller, query: CostQuery) -> str | None:
     return caller.team
 
 
-def _days(query: CostQuery) -> tuple[date | None, date | None]:
-    since, until = _day("since", query.since), _day("until", query.until)
-    if since and until and since >= until:
-        raise BadRequest(f"since {since} is not before until {until}: the day 'until' itself is not counted")
-    return since, until
+def days_of(since: str | None, until: str | None) -> tuple[date | None, date | None]:
+    """The first UTC day, and the one after the last, as days. Raises BadRequest."""
+    first, end = _day("since", since), _day("until", until)
+    if first and end and first >= end:
+        raise BadRequest(f"since {first} is not before until {end}: the day 'until' itself is not counted")
+    return first, end
 
 
 def _day(name: str, text: str | None) -> date | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,7 +16,7 @@ from ..domain.provider import Listing, Stray
 from ..domain.resources import Demand
 from ..domain.terms import Terms
 from ..placement.policies import Policy
-from ..ports import Clock, Cluster, Event, Hosts, Launcher, Provider, Store
+from ..ports import Clock, Cluster, DataPlane, Event, Hosts, Launcher, Provider, ServeSite, Store
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,8 @@ class PoolRuntime:
     """A pool with what reaches it, and the last look at it.
 
     `provider` rents out its machines, if we can ask it directly; `listed` is what it answered last, `strays` what of
-    that should not be there. `hosts` are its hosts, if its cluster YAML names them one by one.
+    that should not be there. `hosts` are its hosts, if its cluster YAML names them one by one. `serve` is its cluster's
+    Serve; `own` names our attempts as owners of what Serve's replicas are seen to hold.
     """
 
     pool: Pool
@@ -69,6 +70,8 @@ class PoolRuntime:
     strays: tuple[Stray, ...] = ()
     lacking: frozenset[str] = frozenset()
     hosts: Hosts | None = None
+    serve: ServeSite | None = None
+    own: Callable[[Observation], Awaitable[Observation]] | None = None
 
 
 @dataclass
@@ -83,6 +86,7 @@ class Core:
     folder: Path
     url: str = ""
     shadow: Policy | None = None
+    dataplane: DataPlane | None = None
     ended: int = 0  # attempts that have ended since the start
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     _threads: ThreadPoolExecutor = field(

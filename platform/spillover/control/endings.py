@@ -10,6 +10,7 @@ from .move_rules import GIVES_WAY_S
 
 _BACKOFF_S = 5.0
 _LONGEST_BACKOFF_S = 600.0
+_LONGEST_SERVED_BACKOFF_S = 30.0
 
 _STATUS = {
     Outcome.SUCCEEDED: JobStatus.SUCCEEDED,
@@ -47,18 +48,21 @@ class Endings:
         if outcome is Outcome.MOVED:
             return self._goes_on(job, attempt)
         if outcome is Outcome.WITHDRAWN:
-            return self._again(job, attempt, self._backoff(attempt.number))
+            return self._again(job, attempt, self._backoff(job, attempt))
         if not job.hints.resumable:
             text = f"Job was lost and is not marked spillover/resumable, so it is not run again. {attempt.message}"
             return self._final(job, attempt, JobStatus.FAILED, text)
-        if losses >= self._core.settings.max_attempts:
+        if losses >= self._core.settings.max_attempts and job.request.application is None:
             text = f"Job was lost {losses} times, which is the setting max_attempts. {attempt.message}"
             return self._final(job, attempt, JobStatus.FAILED, text)
-        return self._again(job, attempt, self._backoff(attempt.number))
+        return self._again(job, attempt, self._backoff(job, attempt))
 
     @staticmethod
-    def _backoff(number: int) -> float:
-        return min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2.0 ** (number - 1))
+    def _backoff(job: Job, attempt: Attempt) -> float:
+        if job.request.application is not None:
+            # Somebody waits for each of its answers, and that its pool died says nothing against the next one
+            return min(_LONGEST_SERVED_BACKOFF_S, 2.0 ** (attempt.number - 1) - 1.0)
+        return min(_LONGEST_BACKOFF_S, _BACKOFF_S * 2.0 ** (attempt.number - 1))
 
     def _again(self, job: Job, attempt: Attempt, delay_s: float) -> Job:
         return replace(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, Outcome, SubmitRequest
 from ..domain.labels import MARKET_LABEL
@@ -12,18 +10,18 @@ from ..domain.pool import Pool, PoolState, PoolStatus
 from ..errors import PoolError, PoolRefused, PoolUnreachable
 from .core import SYSTEM, Core
 from .endings import Endings
-from .links import Links
-from .packages import RAY_LIMIT_BYTES, Packages, package_uris
+from .runs import Runs
+from .sending import PackageSender
 
 
 class Handover:
     """From COMMITTED to HANDED."""
 
-    def __init__(self, core: Core, packages: Packages, endings: Endings, links: Links) -> None:
+    def __init__(self, core: Core, sender: PackageSender, endings: Endings, runs: Runs) -> None:
         self._core = core
-        self._packages = packages
+        self._sender = sender
         self._endings = endings
-        self._links = links
+        self._runs = runs
 
     async def hand(self, job: Job, attempt: Attempt, state: PoolState, token: str) -> None:
         """Give the attempt to its pool. A retry after a crash finds that the id exists and goes on."""
@@ -42,7 +40,7 @@ class Handover:
             await self._endings.end(job, attempt, Outcome.FAILED, str(error), token)
             return
         try:
-            session = await self._session_after(attempt)
+            session = await self._session_after(job, attempt)
         except PoolError:
             return
         handed = replace(attempt, status=AttemptStatus.HANDED, session_name=session)
@@ -60,27 +58,20 @@ class Handover:
         except PoolError:
             return False
 
-    async def _session_after(self, attempt: Attempt) -> str | None:
+    async def _session_after(self, job: Job, attempt: Attempt) -> str | None:
         """The session that took the attempt: the head may have been restarted just before it was sent."""
-        cluster = self._core.pools[attempt.pool].cluster
+        cluster = self._runs(job, attempt)
         session = (await cluster.version()).session_name
         if session != attempt.session_name and await cluster.job(attempt.attempt_id) is None:
             raise PoolUnreachable(f"pool '{attempt.pool}' was restarted while the job was handed over")
         return session
 
     async def _send(self, job: Job, attempt: Attempt) -> None:
-        cluster = self._core.pools[attempt.pool].cluster
-        swapped: dict[str, str] = {}
-        for uri in package_uris(job.request.runtime_env):
-            path = self._packages.path(job.user, uri)
-            if not path.exists():
-                raise PoolRefused(f"package {uri} is gone from the package folder; submit the job again")
-            if path.stat().st_size > RAY_LIMIT_BYTES:
-                swapped[uri] = self._links.make(job.user, uri)
-            elif not await cluster.has_package(uri):
-                await cluster.put_package(uri, path)
-        request = held_to_markets(job, self._core.pools[attempt.pool].pool)
-        await cluster.submit(attempt.attempt_id, _with_links(request, swapped))
+        runtime = self._core.pools[attempt.pool]
+        request = held_to_markets(job, runtime.pool)
+        there = await self._sender.send(runtime, job.user, request.runtime_env)
+        request = request if there == request.runtime_env else replace(request, runtime_env=there)
+        await self._runs(job, attempt).submit(attempt.attempt_id, request)
 
 
 def held_to_markets(job: Job, pool: Pool) -> SubmitRequest:
@@ -90,15 +81,3 @@ def held_to_markets(job: Job, pool: Pool) -> SubmitRequest:
         return request
     asked = request.entrypoint_label_selector or {}
     return replace(request, entrypoint_label_selector={MARKET_LABEL: f"in({','.join(markets)})", **asked})
-
-
-def _with_links(request: SubmitRequest, links: Mapping[str, str]) -> SubmitRequest:
-    """The request with packages over Ray's own limit fetched from us by signed address."""
-    if not links:
-        return request
-    env: dict[str, Any] = dict(request.runtime_env)
-    if env.get("working_dir") in links:
-        env["working_dir"] = links[env["working_dir"]]
-    if env.get("py_modules"):
-        env["py_modules"] = [links.get(uri, uri) if isinstance(uri, str) else uri for uri in env["py_modules"]]
-    return replace(request, runtime_env=env)

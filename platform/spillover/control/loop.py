@@ -18,12 +18,14 @@ from .overuse import Overuse
 from .packages import Packages
 from .passes import Passes
 from .pools import Pools
+from .serving.keeper import Keeper
 from .workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
 
 _COLLECT_S = 300.0
 _MOVES_S = 5.0
+_SERVED_S = 0.5
 
 Book = Callable[[Snapshot], Awaitable[None]]
 """Books what was spent up to a snapshot's instant."""
@@ -43,6 +45,7 @@ class ControlLoop:
         hosts: HostKeeper,
         packages: Packages,
         overuse: Overuse,
+        served: Keeper,
         book: Book,
     ) -> None:
         self._core = core
@@ -51,12 +54,13 @@ class ControlLoop:
         self._packages = packages
         self._book = book
         self._overuse = overuse
+        self._served = served
         self._jobs = WorkQueue(attempts.step, core.clock, limit=16)
         self._pools = WorkQueue(pools.step, core.clock, limit=len(core.pools) or 1)
         self._host_keys = hosts.keys
         self._hosts = WorkQueue(hosts.step, core.clock, limit=32)
         self._machines = WorkQueue(machines.step, core.clock, limit=len(core.pools) or 1)
-        self._due = {"pools": 0.0, "machines": 0.0, "moves": 0.0, "meter": 0.0, "collect": 0.0}
+        self._due = {"pools": 0.0, "machines": 0.0, "served": 0.0, "moves": 0.0, "meter": 0.0, "collect": 0.0}
         self._live: frozenset[str] = frozenset()
 
     async def run(self) -> None:
@@ -74,8 +78,13 @@ class ControlLoop:
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._core.wake.wait(), self._core.settings.tick_s)
+            await asyncio.wait_for(self._core.wake.wait(), self._every_s())
         self._core.wake.clear()
+
+    def _every_s(self) -> float:
+        """Requests are waited for by somebody now: where there are any, they are looked at more often."""
+        tick_s = self._core.settings.tick_s
+        return min(tick_s, _SERVED_S) if self._served.busy else tick_s
 
     async def _tick_safely(self) -> None:
         try:
@@ -101,6 +110,8 @@ class ControlLoop:
             for name, runtime in self._core.pools.items():
                 if runtime.provider is not None:
                     self._machines.add(name)
+        if self._is_due("served", _SERVED_S):
+            await self._served.look()
         for decision in await self._passes.run():
             if decision.verdict is Verdict.TAKE and decision.pool:
                 self._pools.add(decision.pool)

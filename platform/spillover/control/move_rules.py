@@ -22,12 +22,13 @@ STOPS_WITHIN_S = 10.0
 def may_move(job: Job, attempt: Attempt, now: float, cooldown_s: float) -> bool:
     """Whether the job may be stopped now to go on elsewhere.
 
-    It runs, says that it can resume, nobody wants it to stop, and it was not moved lately.
+    It runs, says that it can resume, nobody wants it to stop, and it was not moved lately. A replica of an application
+    is not moved: another one is made elsewhere first.
     """
     runs = job.status is JobStatus.RUNNING and attempt.status is AttemptStatus.RUNNING
     free = job.target is JobTarget.RUN and job.move_to is None and attempt.stop_sent_at is None
     rested = job.moved_at is None or now - job.moved_at >= cooldown_s
-    return runs and free and rested and job.hints.resumable
+    return runs and free and rested and job.hints.resumable and job.request.application is None
 
 
 def begin(job: Job, attempt: Attempt, pool: str | None, sentence: str, now: float) -> tuple[Job, Attempt]:

@@ -24,6 +24,7 @@ async def look(core: Core, runtime: PoolRuntime, state: PoolState) -> PoolState:
     now = core.clock.now()
     try:
         seen = await runtime.cluster.observe()
+        seen = await runtime.own(seen) if runtime.own else seen
     except PoolRefused as error:
         runtime.seen_error = str(error)
         if runtime.launcher is None or state.status is not PoolStatus.UP:

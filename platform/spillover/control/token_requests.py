@@ -29,10 +29,15 @@ def holder(asked: TokenRequest, teams: Collection[str]) -> Caller:
 
 def expiry(asked: TokenRequest, now: float) -> float | None:
     """When the token would expire; None: never, which must be asked for as 0. Raises BadRequest."""
-    life = DEFAULT_LIFE_S if asked.expires_in_s is None else asked.expires_in_s
+    return end_of_life(asked.expires_in_s, now, "a token")
+
+
+def end_of_life(expires_in_s: float | None, now: float, what: str) -> float | None:
+    """When `what` would end that lives so long, by default DEFAULT_LIFE_S; 0: never, so None. Raises BadRequest."""
+    life = DEFAULT_LIFE_S if expires_in_s is None else expires_in_s
     if not (math.isfinite(life) and 0 <= life <= LONGEST_LIFE_S):
         raise BadRequest(
-            f"expires_in_s {life:g} is no life of a token: write up to {LONGEST_LIFE_S:.0f} seconds (ten years), "
+            f"expires_in_s {life:g} is no life of {what}: write up to {LONGEST_LIFE_S:.0f} seconds (ten years), "
             f"0 for one that never expires, or leave it out for {DEFAULT_LIFE_S / 86400:.0f} days"
         )
     return now + life if life else None

@@ -28,6 +28,7 @@ PORTS = {
     "SPILLOVER_METRICS_PORT": 8,
     "SPILLOVER_AUTOSCALER_METRIC_PORT": 9,
     "SPILLOVER_DASHBOARD_METRIC_PORT": 10,
+    "SPILLOVER_SERVE_PORT": 11,
     "SPILLOVER_MIN_WORKER_PORT": 20,
     "SPILLOVER_MAX_WORKER_PORT": PORTS_PER_CLUSTER - 1,
 }
@@ -72,6 +73,11 @@ class Layout:
     def folder(self) -> Path:
         """All that the cluster's nodes write."""
         return self.root / self.cluster
+
+    @property
+    def head_ip(self) -> str:
+        """Of the head; workers follow."""
+        return f"{self.net}.1"
 
     @property
     def temp_dir(self) -> Path:

@@ -137,7 +137,10 @@ def variants():
     ]:  # fmt: skip
         yield f"{'.'.join(path)}={value}", changed(embedded, path, value)
     no_resources = changed(yaml.safe_load((autoscaler_folder() / "aws" / "defaults.yaml").read_text()), ("docker",), {})
-    yield "aws finds resources out", changed(no_resources, ("available_node_types", "ray.worker.default", "resources"), None)
+    yield (
+        "aws finds resources out",
+        changed(no_resources, ("available_node_types", "ray.worker.default", "resources"), None),
+    )
     yield "local", {"cluster_name": "l", "provider": {"type": "local", "head_ip": "a", "worker_ips": ["b"]}}
     yield "local without machines", {"cluster_name": "l", "provider": {"type": "local"}}
 

@@ -39,7 +39,15 @@ def test_every_key_of_the_template_is_known_and_every_key_is_in_it():
     from spillover.config import schema
 
     text = template().read_text()
-    models = (schema.Settings, schema.Listen, schema.Policy, schema.Defaults, schema.Team, schema.Packages)
+    models = (
+        schema.Settings,
+        schema.Listen,
+        schema.Policy,
+        schema.Defaults,
+        schema.Team,
+        schema.Packages,
+        schema.Serving,
+    )
     for model in (*models, schema.NodeType, schema.AttachedPool, schema.LaunchedPool):
         missing = {f.alias or name for name, f in model.model_fields.items() if f"{f.alias or name}:" not in text}
         assert missing - {"labels"} == set()
@@ -142,7 +150,10 @@ def test_a_baseline_pool_that_is_not_owned_is_warned_of(folder, caplog):
     folder.change("market: owned", "market: spot")
     with caplog.at_level(logging.WARNING):
         folder.load()
-    assert "s.yaml:10: warning: pools.onprem.node_types.worker.market: value 'spot': a baseline pool is owned" in caplog.text
+    assert (
+        "s.yaml:10: warning: pools.onprem.node_types.worker.market: value 'spot': a baseline pool is owned"
+        in caplog.text
+    )
 
 
 def test_settings_never_change(folder):

@@ -6,6 +6,8 @@ from spillover.units import parse_amount, parse_duration, parse_size
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [
+        ("500ms", 0.5),
+        ("1s250ms", 1.25),
         ("90s", 90),
         ("10min", 600),
         ("3m12s", 192),

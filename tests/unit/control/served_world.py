@@ -6,17 +6,17 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from world import ROOT, World, running_world
 
+from spillover.bootstrap.serving import services_of
 from spillover.domain.pool import Pool
 from spillover.domain.questions import TokenRequest
 from spillover.gateway.app import build_app
 from spillover.gateway.server import GatewayServer
-from spillover.gateway.service import Services
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def served_world(folder: Path, *pools: Pool, begin: Callable[[World], Awaitable[
         await begin(world)
         control = world.control
         token = await control.tokens.create(ROOT, TokenRequest("ann", "search", "admin"))
-        services = Services(Prompt(world), control.insight, control.operators, control.tokens, control.hosts)
+        services = replace(services_of(control), jobs=Prompt(world))
         server = GatewayServer(build_app(services))
         await server.start()
         stack.push_async_callback(server.stop)

@@ -157,7 +157,7 @@ async def test_package_goes_to_the_pool_once(tmp_path: Path) -> None:
 
 async def test_package_over_rays_limit_goes_as_a_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package over Ray's own limit is handed over as a signed address that ends in its name and gives its bytes."""
-    monkeypatch.setattr("spillover.control.handover.RAY_LIMIT_BYTES", 10)
+    monkeypatch.setattr("spillover.control.sending.RAY_LIMIT_BYTES", 10)
     async with running_world(tmp_path, attached()) as world:
         await put(world, data=b"more than ten")
         await put(world, uri="gcs://small.zip", data=b"small")

@@ -60,7 +60,9 @@ async def test_a_job_is_stopped_and_deleted_by_its_owner_and_by_operators(tmp_pa
                 await service.stop(caller, name)
             with pytest.raises(Forbidden):
                 await service.delete(caller, name)
-        with pytest.raises(Forbidden, match=r"job j1 is alice's; this token is amy's, .* alice and operators may stop it"):
+        with pytest.raises(
+            Forbidden, match=r"job j1 is alice's; this token is amy's, .* alice and operators may stop it"
+        ):
             await world.control.service.stop(AMY, "j1")
 
 
@@ -84,7 +86,9 @@ async def test_viewers_submit_nothing(tmp_path: Path) -> None:
                 service.package_exists(caller, "gcs://_ray_pkg_1.zip"),
                 world.control.insight.quote(caller, request),
             ):
-                with pytest.raises(Forbidden, match=r"which looks and does not submit\. Ask for one of the role 'user'"):
+                with pytest.raises(
+                    Forbidden, match=r"which looks and does not submit\. Ask for one of the role 'user'"
+                ):
                     await ask
 
 

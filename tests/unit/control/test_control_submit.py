@@ -128,7 +128,9 @@ async def test_team_must_be_in_the_settings(tmp_path: Path) -> None:
 async def test_team_is_checked_against_the_token(tmp_path: Path) -> None:
     """A user cannot submit for another team; an administrator can."""
     async with running_world(tmp_path) as world:
-        with pytest.raises(Forbidden, match="Forbidden: your token is of team 'ads': it cannot submit for team 'search'"):
+        with pytest.raises(
+            Forbidden, match="Forbidden: your token is of team 'ads': it cannot submit for team 'search'"
+        ):
             await world.submit("j1", caller=BOB, team="search")
         await world.submit("j2", caller=ROOT, team="ads")
         assert world.job("j2").team == "ads"

@@ -224,7 +224,9 @@ async def test_tokens_are_an_admins_business(desk: Desk) -> None:
         desk.tokens.list(OPERATOR, TokenQuery()),
         desk.tokens.revoke(OPERATOR, "first"),
     ):
-        with pytest.raises(Forbidden, match="tokens are an admin's business; this token is olga's, of the role operator"):
+        with pytest.raises(
+            Forbidden, match="tokens are an admin's business; this token is olga's, of the role operator"
+        ):
             await attempt
 
 

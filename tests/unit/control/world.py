@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_cloud import CloudLauncher, FakeCloud
+from fake_serve import FakePlane, FakeServe
 from fakes import Audit, FakeCluster, FakeLauncher, ManualClock
 from sqlalchemy import event
 
@@ -76,6 +77,11 @@ def nodes_of(pool: Pool) -> list[Node]:
     return [head, *workers]
 
 
+async def as_it_is(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A Serve config file in which Ray would find nothing wrong, and nothing to leave out."""
+    return config
+
+
 @dataclass
 class World:
     """Clusters and time, which outlive a Spillover; and the Spillover of the moment."""
@@ -91,6 +97,8 @@ class World:
     clouds: dict[str, FakeCloud]
     moves: Moves
     shadow: Policy | None
+    serves: dict[str, FakeServe]
+    plane: FakePlane = field(default_factory=FakePlane)
     wrap_store: Callable[[SqlStore], Any] = lambda store: store
     control: Control = field(init=False)
     store: SqlStore = field(init=False)
@@ -100,7 +108,13 @@ class World:
         self.store = open_fast(self.folder)
         self.store.release_all()
         runtimes = {
-            p.name: PoolRuntime(p, self.clusters[p.name], self.launchers.get(p.name), self.clouds.get(p.name))
+            p.name: PoolRuntime(
+                p,
+                self.clusters[p.name],
+                self.launchers.get(p.name),
+                self.clouds.get(p.name),
+                serve=self.serves[p.name],
+            )
             for p in self.pools
         }
         wrapped = self.wrap_store(self.store)
@@ -113,9 +127,10 @@ class World:
             self.folder,
             "http://127.0.0.1:7265",
             shadow=self.shadow,
+            dataplane=self.plane,
         )
         metering = make_metering(core)
-        self.control = assemble(core, LINK_KEY, metering.run, Compare(no_replay, 100), self.moves)
+        self.control = assemble(core, LINK_KEY, metering.run, Compare(no_replay, 100), self.moves, as_it_is)
 
     async def die(self) -> None:
         """It ends wherever it happens to be."""
@@ -253,6 +268,7 @@ def make_world(
         clouds=clouds,
         moves=moves,
         shadow=shadow,
+        serves={name: FakeServe(cluster) for name, cluster in clusters.items()},
         **({"wrap_store": wrap_store} if wrap_store else {}),
     )
 
