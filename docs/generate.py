@@ -17,6 +17,7 @@ from spillover.backtest.world import World
 from spillover.cli.main import app
 from spillover.config import schema
 from spillover.control.metadata import KEYS, PREFIX
+from spillover.control.serving.block import KEYS as BLOCK_KEYS
 from spillover.gateway.own import ENDPOINTS, ROOT
 from spillover.placement.policies import describe, policy_names, policy_settings
 from spillover.tco.figures import Figure, load_book, load_quoted, node_types
@@ -38,6 +39,7 @@ def pages() -> dict[str, str]:
     makers: dict[str, Callable[[], Iterator[str]]] = {
         "command-line.md": command_line,
         "metadata.md": metadata,
+        "serve-block.md": serve_block,
         "settings.md": settings,
         "policies.md": policies,
         "backtest.md": backtest,
@@ -99,6 +101,16 @@ def metadata() -> Iterator[str]:
     yield "are optional; an unknown `spillover/` key is refused with the nearest known one; other metadata passes."
     yield ""
     yield from _table(("key", "meaning"), ((f"`{PREFIX}{name}`", meaning) for name, (_, meaning) in KEYS.items()))
+
+
+def serve_block() -> Iterator[str]:
+    """What a user can say about an application."""
+    yield "# What a user says about a served application\n"
+    yield "In the block `spillover` of the `runtime_env` of its entry in a Serve config file, where plain Ray Serve"
+    yield "accepts and ignores it. All keys are optional; an unknown one is refused with the nearest known one. See"
+    yield "[serving applications](../how-to/serve-applications.md)."
+    yield ""
+    yield from _table(("key", "meaning"), ((f"`{name}`", meaning) for name, (_, _, meaning) in BLOCK_KEYS.items()))
 
 
 def settings() -> Iterator[str]:

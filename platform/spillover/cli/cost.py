@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -16,23 +17,29 @@ _DAY = {"metavar": "YYYY-MM-DD", "show_default": False}
 
 
 def _columns(text: str) -> str:
+    return columns_of(text, _COLUMNS)
+
+
+def columns_of(text: str, known: Sequence[str]) -> str:
+    """Some of the known columns, parted by commas. Raises BadParameter."""
     names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     for name in names:
-        if name not in _COLUMNS:
-            raise typer.BadParameter(f"'{name}' is none of {', '.join(_COLUMNS)}{_meant(name)}")
+        if name not in known:
+            raise typer.BadParameter(f"'{name}' is none of {', '.join(known)}{_meant(name, known)}")
     if not names:
-        raise typer.BadParameter(f"name at least one of {', '.join(_COLUMNS)}.")
+        raise typer.BadParameter(f"name at least one of {', '.join(known)}.")
     return ",".join(names)
 
 
-def _meant(name: str) -> str:
+def _meant(name: str, known: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, _COLUMNS, n=1)
+    near = get_close_matches(name, known, n=1)
     return f"; did you mean '{near[0]}'?" if near else "."
 
 
-def _day(text: str | None) -> str | None:
+def day_of(text: str | None) -> str | None:
+    """A day as YYYY-MM-DD. Raises BadParameter."""
     from datetime import date
 
     try:
@@ -46,14 +53,14 @@ def cost(
         str, typer.Option("--by", metavar="COLUMNS", callback=_columns, help=f"Any of {','.join(_COLUMNS)}.")
     ] = "pool",
     since: Annotated[
-        str | None, typer.Option("--since", callback=_day, help="From this day on, in UTC.", **_DAY)
+        str | None, typer.Option("--since", callback=day_of, help="From this day on, in UTC.", **_DAY)
     ] = None,
     days: Annotated[
         int | None,
         typer.Option("--days", min=1, metavar="N", show_default=False, help="The last N days, today included."),
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--until", callback=_day, help="Until the beginning of this day, in UTC.", **_DAY)
+        str | None, typer.Option("--until", callback=day_of, help="Until the beginning of this day, in UTC.", **_DAY)
     ] = None,
     team: Annotated[
         str | None, typer.Option("--team", metavar="NAME", show_default=False, help="Only what this team's jobs cost.")

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .applications import applications
 from .backtest import backtest
 from .check import check
 from .cost import cost
@@ -17,6 +18,7 @@ from .fence import fence
 from .fold import fold
 from .hosts import drain, hosts, repair, undrain
 from .init import init
+from .key import key
 from .leaks import leaks
 from .pools import pools
 from .prices import prices
@@ -26,6 +28,7 @@ from .shadow import shadow
 from .tco import tco
 from .token import token
 from .up import up
+from .usage import usage
 from .what_if import what_if
 
 app = typer.Typer(
@@ -37,12 +40,14 @@ app = typer.Typer(
 )
 
 _COMMANDS = (
-    *(init, check, up, demo, queue, quote, explain, pools, cost, shadow, events, fold, fence, leaks),
+    *(init, check, up, demo, queue, quote, explain, pools, cost, shadow, usage, events, fold, fence, leaks),
     *(backtest, what_if, tco),
     *(hosts, repair, drain, undrain),
 )
 for _command in _COMMANDS:
     app.command()(_command)
+app.add_typer(applications)
+app.add_typer(key)
 app.add_typer(token)
 app.add_typer(prices)
 

@@ -4,36 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ..client.connect import find_server
-from ..errors import SpilloverError
-from ..units import parse_duration
 from .api import delete, get, post
 from .options import Address, AsJson, Limit
 from .output import failures, show, show_page
+from .secret import life_s, lifetime, new_file
 
 token = typer.Typer(
     name="token", no_args_is_help=True, help="Make, list and revoke the tokens that let people in. For administrators."
 )
-
-_NEVER = "never"
-
-
-def _lifetime(text: str) -> str:
-    try:
-        if text != _NEVER and parse_duration(text) > 0:
-            return text
-    except ValueError:
-        pass
-    if text != _NEVER:
-        raise typer.BadParameter(f"'{text}' is no life of a token; write '90d', '12h' or '{_NEVER}'")
-    return text
 
 
 @token.command()
@@ -46,7 +30,7 @@ def create(
         str, typer.Option("--role", metavar="ROLE", help="What it allows: viewer, user, operator or admin.")
     ] = "user",
     expires: Annotated[
-        str, typer.Option("--expires", metavar="TIME", callback=_lifetime, help="Its life: 90d, 12h, or never.")
+        str, typer.Option("--expires", metavar="TIME", callback=lifetime, help="Its life: 90d, 12h, or never.")
     ] = "90d",
     out: Annotated[
         Path | None,
@@ -56,10 +40,9 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token. It is shown this once: only its hash is kept."""
-    with failures(), _new_file(out) as file:
+    with failures(), new_file(out) as file:
         asked = {"user": user, "team": team, "role": role}
-        life = 0.0 if expires == _NEVER else parse_duration(expires)
-        body = post(address, "tokens", body={**asked, "expires_in_s": life})
+        body = post(address, "tokens", body={**asked, "expires_in_s": life_s(expires)})
         if file is not None:
             made = json.loads(body)
             os.write(file, made.pop("secret").encode())
@@ -67,25 +50,6 @@ def create(
         from .token_text import made_text
 
         print(body if as_json else made_text(json.loads(body), find_server(address), out))
-
-
-@contextmanager
-def _new_file(path: Path | None) -> Iterator[int | None]:
-    """A file for a secret, there before the secret is, and gone again if there will be none."""
-    if path is None:
-        yield None
-        return
-    try:
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise SpilloverError(f"{path} cannot be written: {error.strerror}. Name another file with --out.") from None
-    try:
-        yield file
-    except BaseException:
-        path.unlink()
-        raise
-    finally:
-        os.close(file)
 
 
 @token.command("list")

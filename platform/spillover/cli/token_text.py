@@ -11,6 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from .grid import Grid
+from .serve_tables import end_of
 from .text import ago, clock, plain
 
 if TYPE_CHECKING:
@@ -51,15 +52,5 @@ def tokens_table(tokens: Sequence[Mapping[str, Any]], now: float) -> RenderableT
     for token in tokens:
         names = (plain(token[key]) for key in ("token_id", "user", "team", "role"))
         made, used = ago(token["created_at"], now), ago(token["used_at"], now)
-        table.add(*names, made, plain(token["created_by"]), used, _end(token, now))
+        table.add(*names, made, plain(token["created_by"]), used, end_of(token, now))
     return table
-
-
-def _end(token: Mapping[str, Any], now: float) -> Text:
-    if token["revoked_at"] is not None:
-        return Text(f"revoked {ago(token['revoked_at'], now)}", style="dim")
-    if token["expires_at"] is None:
-        return Text("never")
-    expired = token["expires_at"] <= now
-    text = ago(token["expires_at"], now)
-    return Text(f"expired {text}", style="dim") if expired else Text(text)

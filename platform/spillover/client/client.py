@@ -10,18 +10,22 @@ from typing import Any, TypeVar
 
 from ..domain.access import Role
 from ..domain.answers import (
+    ApplicationView,
     Bill,
     EventView,
     Explanation,
     Health,
     HostView,
+    KeyView,
     Message,
+    NewKey,
     NewToken,
     PoolInfo,
     QueueEntry,
     Quote,
     ShadowReport,
     TokenView,
+    UsageReport,
 )
 from ..domain.pool import PoolKind, PoolRole
 from . import reading
@@ -223,6 +227,70 @@ class Client:
         """Let a token in no more, from now on. Returns a sentence that says so. For administrators."""
         return self._order("DELETE", "tokens", token_id)
 
+    def applications(
+        self, *, team: str | None = None, user: str | None = None, limit: int | None = None
+    ) -> list[ApplicationView]:
+        """The served applications, by name: where they run, how busy they are, what they cost. At most `limit`."""
+        return self._list(ApplicationView, "applications", limit, team=team, user=user)
+
+    def stop_application(self, name: str) -> str:
+        """Take one application down: one's own, or as an operator any. Returns a sentence that says so."""
+        return self._order("DELETE", "applications", name)
+
+    def keys(self, *, tenant: str | None = None, dead: bool = False, limit: int | None = None) -> list[KeyView]:
+        """The keys that let requests to applications in, oldest first; with `dead` also others. For administrators."""
+        wanted = argument("dead", boolean_text, dead)
+        return self._list(KeyView, "keys", limit, tenant=tenant, dead=wanted)
+
+    def create_key(
+        self,
+        tenant: str,
+        *,
+        requests_per_minute: int | None = None,
+        tokens_per_minute: int | None = None,
+        regions: Names | None = None,
+        applications: Names | None = None,
+        expires_in: Duration | None = None,
+    ) -> NewKey:
+        """Make a key for requests to applications; `secret` is shown this once. For administrators.
+
+        Its requests are metered for `tenant`, and served in these regions alone, by these applications alone. A limit
+        of None is none. `expires_in` is a timedelta, seconds, or text such as `30d`. None: 90 days; 0: never.
+        """
+        body = {
+            "tenant": tenant,
+            "requests_per_minute": requests_per_minute,
+            "tokens_per_minute": tokens_per_minute,
+            "regions": _list_of("regions", regions),
+            "applications": _list_of("applications", applications),
+            "expires_in_s": argument("expires_in", seconds_of, expires_in),
+        }
+        return reading.one(NewKey, self._call("POST", "keys", body=body), self.address)
+
+    def revoke_key(self, key_id: str) -> str:
+        """Let a key in no more. Returns a sentence that says so. For administrators."""
+        return self._order("DELETE", "keys", key_id)
+
+    def usage(
+        self,
+        by: Names | None = None,
+        *,
+        since: date | str | None = None,
+        until: date | str | None = None,
+        tenant: str | None = None,
+    ) -> UsageReport:
+        """What requests to applications came to from the day `since` until the day before `until` (UTC).
+
+        Columns to group by: `tenant`, `application`, `key`, `pool`, `day`.
+        """
+        query = {
+            "by": _names("by", by),
+            "since": argument("since", day_text, since),
+            "until": argument("until", day_text, until),
+            "tenant": tenant,
+        }
+        return reading.one(UsageReport, self._call("GET", "usage", query=query), self.address)
+
     def fence(self, pool: str) -> str:
         """Declare that whatever ran on an unreachable pool runs no more. Returns what follows. For operators."""
         return self._order("POST", "pools", pool, "fence")
@@ -269,3 +337,8 @@ class Client:
 
 def _names(name: str, value: Names | None) -> str | None:
     return argument(name, names_text, value)
+
+
+def _list_of(name: str, value: Names | None) -> list[str]:
+    text = _names(name, value)
+    return text.split(",") if text else []

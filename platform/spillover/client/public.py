@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..domain.access import Role
 from ..domain.answers import (
+    ApplicationView,
     AttemptView,
     Bill,
     Comparison,
@@ -14,10 +15,13 @@ from ..domain.answers import (
     Health,
     HostView,
     JobFacts,
+    KeyView,
     LeaseView,
+    NewKey,
     NewToken,
     NodeView,
     OfferView,
+    OnPool,
     Part,
     PoolInfo,
     QueueEntry,
@@ -26,6 +30,8 @@ from ..domain.answers import (
     ShadowJob,
     ShadowReport,
     TokenView,
+    UsageReport,
+    UsageRow,
 )
 from ..errors import (
     BadArgument,
@@ -42,6 +48,7 @@ from .client import Client
 from .metadata import job_metadata
 
 __all__ = [
+    "ApplicationView",
     "AttemptView",
     "BadArgument",
     "BadRequest",
@@ -56,12 +63,15 @@ __all__ = [
     "Health",
     "HostView",
     "JobFacts",
+    "KeyView",
     "LeaseView",
+    "NewKey",
     "NewToken",
     "NoServer",
     "NodeView",
     "NotFound",
     "OfferView",
+    "OnPool",
     "Part",
     "PoolInfo",
     "QueueEntry",
@@ -75,5 +85,7 @@ __all__ = [
     "SpilloverError",
     "TokenView",
     "Unauthenticated",
+    "UsageReport",
+    "UsageRow",
     "job_metadata",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from . import jobs, middleware, packages, tail
+from . import jobs, middleware, packages, serve, tail
 from .own import ENDPOINTS
 from .service import Services
 from .web import MAX_JSON_BYTES, SERVICES
@@ -24,6 +24,7 @@ def build_app(services: Services, *, ping_every_s: float = 20.0) -> web.Applicat
 def _ray_routes() -> list[web.RouteDef]:
     routes = [
         web.get("/api/version", jobs.version),
+        web.get("/api/ray/version", jobs.version),
         web.get("/api/authentication_mode", jobs.authentication_mode),
         web.get("/api/packages/{protocol}/{name}", packages.has_package),
         web.put("/api/packages/{protocol}/{name}", packages.put_package),
@@ -33,6 +34,9 @@ def _ray_routes() -> list[web.RouteDef]:
         web.get("/api/jobs/{any_id}/logs", jobs.get_logs),
         web.get("/api/jobs/{any_id}/logs/tail", tail.tail_logs),
     ]
+    for path in (serve.PATH, serve.PATH.rstrip("/")):
+        routes += [web.get(path, serve.get_applications), web.put(path, serve.put_applications)]
+        routes += [web.delete(path, serve.delete_applications)]
     for path in ("/api/jobs/", "/api/jobs"):  # Ray's clients send the slash; people forget it
         routes += [web.get(path, jobs.list_jobs), web.post(path, jobs.submit)]
     return routes

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..domain.access import Caller
 from ..domain.answers import (
+    ApplicationView,
     Bill,
     EventView,
     Explanation,
     HostView,
+    KeyView,
+    NewKey,
     NewToken,
     Page,
     PoolInfo,
@@ -20,17 +23,22 @@ from ..domain.answers import (
     Quote,
     ShadowReport,
     TokenView,
+    UsageReport,
 )
 from ..domain.job import JobView, SubmitRequest
 from ..domain.questions import (
+    ApplicationQuery,
     CostQuery,
     EventQuery,
     HostQuery,
+    KeyQuery,
+    KeyRequest,
     PoolQuery,
     QueueQuery,
     ShadowQuery,
     TokenQuery,
     TokenRequest,
+    UsageQuery,
 )
 
 
@@ -175,6 +183,50 @@ class TokenService(Protocol):
         ...
 
 
+class ServeService(Protocol):
+    """Ray's Serve API, and what Spillover's own says of served applications."""
+
+    async def deploy(self, caller: Caller, config: Mapping[str, Any]) -> None:
+        """Serve exactly these applications for the caller. Raises BadRequest, Forbidden, NotInstalled."""
+        ...
+
+    async def shutdown(self, caller: Caller) -> None:
+        """Take all of the caller's applications down."""
+        ...
+
+    async def details(self, caller: Caller, *, redact: bool = False) -> Mapping[str, Any]:
+        """Ray's ServeInstanceDetails as JSON. `redact`: mask the values of the caller's own env_vars too."""
+        ...
+
+    async def applications(self, caller: Caller, query: ApplicationQuery) -> Page[ApplicationView]:
+        """The applications as they are now."""
+        ...
+
+    async def stop(self, caller: Caller, name: str) -> str:
+        """Take one application down. Returns a sentence that says so."""
+        ...
+
+
+class KeyService(Protocol):
+    """Who may send requests to applications, and what those came to."""
+
+    async def create(self, caller: Caller, request: KeyRequest) -> NewKey:
+        """Make a key."""
+        ...
+
+    async def list(self, caller: Caller, query: KeyQuery) -> Page[KeyView]:
+        """The keys there are."""
+        ...
+
+    async def revoke(self, caller: Caller, key_id: str) -> str:
+        """Let a key in no more. Returns a sentence that says so."""
+        ...
+
+    async def usage(self, caller: Caller, query: UsageQuery) -> UsageReport:
+        """What requests came to."""
+        ...
+
+
 @dataclass(frozen=True)
 class Services:
     """All that the gateway serves."""
@@ -184,3 +236,5 @@ class Services:
     operators: OperatorService
     tokens: TokenService
     hosts: HostService
+    serve: ServeService
+    keys: KeyService

@@ -51,14 +51,14 @@ def parse_submit(raw: bytes) -> tuple[str | None, SubmitRequest]:
 
 def parse_quote(raw: bytes) -> SubmitRequest:
     """A submit request that nobody means to submit: what it would run may be left out. Raises as `parse_submit`."""
-    fields = _parse_own(raw)
+    fields = parse_own(raw)
     fields["entrypoint"] = fields.get("entrypoint") or NOT_SAID
     return parse_submit(json.dumps(fields).encode())[1]
 
 
 def parse_token_request(raw: bytes) -> TokenRequest:
     """What kind of token to make. Raises BadRequest that names the field."""
-    fields = _parse_own(raw)
+    fields = parse_own(raw)
     known = {f.name: f for f in dataclasses.fields(TokenRequest)}
     for name, value in fields.items():
         if name not in known:
@@ -74,8 +74,8 @@ def parse_token_request(raw: bytes) -> TokenRequest:
     return TokenRequest(**fields)
 
 
-def _parse_own(raw: bytes) -> dict[str, Any]:
-    """The JSON object in a request to Spillover's own API, where one that is none is no 500 as Ray has it."""
+def parse_own(raw: bytes) -> dict[str, Any]:
+    """The JSON object in a request, where one that is none is no 500 as Ray's Jobs API has it. Raises BadRequest."""
     try:
         return parse_object(raw)
     except MalformedBody as error:

@@ -29,7 +29,19 @@ def test_prices_are_shown_without_a_network(bare):
     """Each line: type, what it has, region, both prices with their days."""
     lines = bare("prices", "--type", "g5.xlarge", "--region", "us-west-2").stdout.splitlines()
     assert lines[0].split("  ")[0] == "TYPE"
-    assert lines[2].split() == ["g5.xlarge", "4", "16", "GiB", "1x", "A10G", "us-west-2", "$1.0060", "2026-01-19", "$0.3732", "2025-05-15"]
+    assert lines[2].split() == [
+        "g5.xlarge",
+        "4",
+        "16",
+        "GiB",
+        "1x",
+        "A10G",
+        "us-west-2",
+        "$1.0060",
+        "2026-01-19",
+        "$0.3732",
+        "2025-05-15",
+    ]
     assert len(lines) == 3
 
 
@@ -86,7 +98,10 @@ def test_regions_add_up(aws, bare):
     bare("prices", "refresh", "--region", "us-west-2")
     bare("prices", "refresh", "--region", "us-east-2")
     rows = json.loads(bare("prices", "--type", "m5.large", "--json").stdout)
-    assert {row["region"]: row["spot_usd_per_hour"] for row in rows if row["spot_usd_per_hour"]} == {"us-east-2": 0.03, "us-west-2": 0.04}
+    assert {row["region"]: row["spot_usd_per_hour"] for row in rows if row["spot_usd_per_hour"]} == {
+        "us-east-2": 0.03,
+        "us-west-2": 0.04,
+    }
 
 
 @pytest.mark.parametrize("call", ["GetProducts", "DescribeSpotPriceHistory"])

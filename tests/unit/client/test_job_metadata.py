@@ -179,7 +179,10 @@ def test_what_is_sent_reads_well():
         ({"markets": ["spott"]}, "markets: 'spott' is no market; did you mean 'spot'?"),
         ({"markets": "moon"}, "markets: 'moon' is no market; there are owned, on_demand, spot"),
         ({"resumable": "true"}, "resumable: 'true' is neither True nor False"),
-        ({"data": "s3://b/set"}, "data: 's3://b/set' does not say how much there is; write it as 's3://bucket/set=120GB'"),
+        (
+            {"data": "s3://b/set"},
+            "data: 's3://b/set' does not say how much there is; write it as 's3://bucket/set=120GB'",
+        ),
         ({"data": "s3://b=lots"}, "data: 's3://b=lots': the size 'lots' is no size"),
     ],
 )

@@ -17,13 +17,17 @@ from spillover.domain.access import Role
 from spillover.domain.answers import Bill, Explanation, Health, Message, NewToken, Page, QueueEntry, Quote, TokenView
 from spillover.domain.questions import (
     MOST_ITEMS,
+    ApplicationQuery,
     CostQuery,
     EventQuery,
+    KeyQuery,
+    KeyRequest,
     PoolQuery,
     QueueQuery,
     ShadowQuery,
     TokenQuery,
     TokenRequest,
+    UsageQuery,
 )
 from spillover.errors import BadArgument, BadRequest, Forbidden, NoServer, NotFound, Unauthenticated
 from spillover.gateway.own import ENDPOINTS
@@ -65,6 +69,29 @@ MOMENT = datetime(2026, 12, 1, 8, tzinfo=UTC)
         ),
         (lambda c: c.create_token("d", "t", expires_in=0), ("create", TokenRequest("d", "t", expires_in_s=0))),
         (lambda c: c.create_token("d", "t", expires_in="1d"), ("create", TokenRequest("d", "t", expires_in_s=86400))),
+        (lambda c: c.applications(), ("applications", ApplicationQuery(limit=MOST_ITEMS))),
+        (
+            lambda c: c.applications(team="search", user="ann", limit=2),
+            ("applications", ApplicationQuery("search", "ann", 2)),
+        ),
+        (lambda c: c.keys(tenant="acme", dead=True, limit=1), ("keys", KeyQuery("acme", dead=True, limit=1))),
+        (lambda c: c.create_key("acme"), ("create key", KeyRequest("acme"))),
+        (
+            lambda c: c.create_key(
+                "acme",
+                requests_per_minute=60,
+                tokens_per_minute=5,
+                regions="eu",
+                applications=["a", "b"],
+                expires_in="1d",
+            ),
+            ("create key", KeyRequest("acme", 60, 5, ("eu",), ("a", "b"), 86400.0)),
+        ),
+        (lambda c: c.usage(), ("usage", UsageQuery())),
+        (
+            lambda c: c.usage(["tenant", "day"], since=date(2026, 12, 1), until="2027-01-01", tenant="acme"),
+            ("usage", UsageQuery(("tenant", "day"), "2026-12-01", "2027-01-01", "acme")),
+        ),
     ],
 )
 def test_questions_arrive_as_they_were_meant(ask, asked, served):
@@ -108,6 +135,7 @@ def test_answers_are_typed(served):
     assert isinstance(made, NewToken)
     assert (made.secret, made.token.user) == ("s3cret", "dora")
     assert client.revoke_token("ab12") == "ab12 is revoked"
+    assert (client.revoke_key("k1"), client.stop_application("chat")) == ("k1 is revoked", "chat is taken down")
     assert (client.fence("onprem"), client.fold("on prem")) == ("onprem is fenced", "on prem will fold")
     assert client.hosts("onprem")[0].host == "10.0.0.1"
     assert client.drain_host("onprem", "h1") == "h1 of onprem drains"
@@ -181,7 +209,12 @@ def test_an_answer_that_is_none_is_told(body):
     ("user", "ask", "kind", "text"),
     [
         ("root", lambda c: c.explain("j2"), NotFound, "Job j2 does not exist"),
-        ("alice", lambda c: c.tokens(), Forbidden, "this takes the role admin; the token of 'alice' has the role user."),
+        (
+            "alice",
+            lambda c: c.tokens(),
+            Forbidden,
+            "this takes the role admin; the token of 'alice' has the role user.",
+        ),
         ("alice", lambda c: c.queue(status="sleeping"), BadRequest, "status 'sleeping' is unknown; there are queued"),
         ("nobody", lambda c: c.queue(), Forbidden, "the token from Client(token=...), at http://127.0.0.1:"),
         ("", lambda c: Client(c.address).queue(), Unauthenticated, "asks for a token. Pass Client(token=...), or set"),

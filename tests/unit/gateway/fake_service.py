@@ -11,17 +11,23 @@ from typing import Any
 
 import aiohttp
 
+from spillover.control.serving.details import instance_details
+from spillover.control.serving.state import AppState
 from spillover.domain.access import Caller, Role
 from spillover.domain.answers import (
+    ApplicationView,
     Bill,
     CostRow,
     EventView,
     Explanation,
     HostView,
     JobFacts,
+    KeyView,
+    NewKey,
     NewToken,
     NodeView,
     OfferView,
+    OnPool,
     Page,
     Part,
     PoolInfo,
@@ -29,20 +35,27 @@ from spillover.domain.answers import (
     Quote,
     ShadowReport,
     TokenView,
+    UsageReport,
+    UsageRow,
 )
 from spillover.domain.job import Attempt, Job, JobStatus, JobView, SubmitRequest
 from spillover.domain.job import Hints as NoHints
 from spillover.domain.questions import (
+    ApplicationQuery,
     CostQuery,
     EventQuery,
     HostQuery,
+    KeyQuery,
+    KeyRequest,
     PoolQuery,
     QueueQuery,
     ShadowQuery,
     TokenQuery,
     TokenRequest,
+    UsageQuery,
 )
 from spillover.domain.resources import Demand
+from spillover.domain.serving import Application, ServeTerms
 from spillover.errors import DuplicateJob, Forbidden, JobNotTerminal, NotFound, PackageTooLarge
 from spillover.gateway.app import build_app
 from spillover.gateway.server import GatewayServer
@@ -86,6 +99,7 @@ class FakeService:
         self.chunk_sizes: builtins.list[int] = []
         self.broken_uploads = 0
         self.asked: builtins.list[tuple[Any, ...]] = []
+        self.deployed: dict[str, dict[str, Any]] = {}
         self.is_ready = True
         self.error: Exception | None = None
         self.finished_tails: builtins.list[str] = []
@@ -209,7 +223,17 @@ class FakeInsight:
             late_chance=0.1, parts=parts,
         )  # fmt: skip
         return Quote(
-            "{GPU:8}", "declared", "search", 3600.0, "hint", "take", "Bursts.", "burst", "threshold", 1.0, offers=(offer,)
+            "{GPU:8}",
+            "declared",
+            "search",
+            3600.0,
+            "hint",
+            "take",
+            "Bursts.",
+            "burst",
+            "threshold",
+            1.0,
+            offers=(offer,),
         )
 
     async def cost(self, caller: Caller, query: CostQuery) -> Bill:
@@ -275,9 +299,68 @@ class FakeHosts:
         return f"{host} of {pool} comes back"
 
 
+class FakeServe:
+    """Serve with the applications that were deployed last, as long as nobody shut it down."""
+
+    def __init__(self, jobs: FakeService) -> None:
+        self.jobs = jobs
+
+    async def deploy(self, caller: Caller, config: Mapping[str, Any]) -> None:
+        self.jobs.asked.append(("deploy", caller.user, config))
+        self.jobs.deployed = {entry["name"]: dict(entry) for entry in config["applications"]}
+
+    async def shutdown(self, caller: Caller) -> None:
+        self.jobs.asked.append(("shutdown", caller.user))
+        self.jobs.deployed = {}
+
+    async def details(self, caller: Caller, *, redact: bool = False) -> Mapping[str, Any]:
+        self.jobs.asked.append(("details", caller.user, redact))
+        deployed = [
+            Application(name, "alice", "search", raw["route_prefix"], raw, ServeTerms(), 1.5)
+            for name, raw in self.jobs.deployed.items()
+        ]
+        states = [AppState(application, sentence="Waits for a node.") for application in deployed]
+        return instance_details(states, None if redact else caller.user)
+
+    async def applications(self, caller: Caller, query: ApplicationQuery) -> Page[ApplicationView]:
+        self.jobs.asked.append(("applications", query))
+        pools = (OnPool("onprem", "baseline", 1, 3),)
+        view = ApplicationView(
+            "chat", "alice", "search", "/chat", "RUNNING", "Serves.", 1, 1.5, 1, 2, 0, 3, 0, 3, 1.2, 0.5, pools
+        )
+        return Page((view,))
+
+    async def stop(self, caller: Caller, name: str) -> str:
+        return f"{name} is taken down"
+
+
+class FakeKeys:
+    """One key."""
+
+    def __init__(self, jobs: FakeService) -> None:
+        self.jobs = jobs
+
+    async def create(self, caller: Caller, request: KeyRequest) -> NewKey:
+        self.jobs.asked.append(("create key", request))
+        return NewKey("s3cret", KeyView("k1", request.tenant, 1.0, caller.user, regions=request.regions))
+
+    async def list(self, caller: Caller, query: KeyQuery) -> Page[KeyView]:
+        self.jobs.asked.append(("keys", query))
+        return Page((KeyView("k1", "acme", 1.0, caller.user, 60, None, ("eu",), ("chat",)),))
+
+    async def revoke(self, caller: Caller, key_id: str) -> str:
+        return f"{key_id} is revoked"
+
+    async def usage(self, caller: Caller, query: UsageQuery) -> UsageReport:
+        self.jobs.asked.append(("usage", query))
+        return UsageReport(query.by, (UsageRow(3, 1, 10, 20, 1.5, 0.25, tenant="acme"),), 0.25, 0.5, 9.0)
+
+
 def services_around(jobs: FakeService) -> Services:
     """All that the gateway serves, around these jobs."""
-    return Services(jobs, FakeInsight(jobs), FakeOperators(), FakeTokens(jobs), FakeHosts())
+    return Services(
+        jobs, FakeInsight(jobs), FakeOperators(), FakeTokens(jobs), FakeHosts(), FakeServe(jobs), FakeKeys(jobs)
+    )
 
 
 @asynccontextmanager

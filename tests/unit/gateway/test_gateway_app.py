@@ -167,10 +167,10 @@ async def test_env_vars_are_the_owners_alone() -> None:
 async def test_unknown_path_says_what_exists() -> None:
     """An unknown path is a 404 that lists what is served."""
     async with asking(FakeService()) as client:
-        answer = await client.put("/api/serve/applications/", json={})
+        answer = await client.put("/api/actors/", json={})
         text = await answer.text()
         assert answer.status == 404
-        assert text.startswith("Nothing is at /api/serve/applications/. Spillover serves:\n")
+        assert text.startswith("Nothing is at /api/actors/. Spillover serves:\n")
         assert "\n  PUT /api/packages/{protocol}/{name}\n" in text
 
 

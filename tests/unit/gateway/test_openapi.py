@@ -23,7 +23,14 @@ from spillover.gateway.own.page import page
 DESCRIBED = description(ENDPOINTS)
 SHOWN = [kind for kind in vars(answers).values() if dataclasses.is_dataclass(kind) and kind is not answers.Page]
 TYPED = [e for e in ENDPOINTS if e.answer not in (bytes, str, dict)]
-IN_PATHS = {"any_id": "j1", "pool": "onprem", "token_id": "ab12", "host": "10.0.0.1"}
+IN_PATHS = {
+    "any_id": "j1",
+    "pool": "onprem",
+    "token_id": "ab12",
+    "host": "10.0.0.1",
+    "application": "chat",
+    "key_id": "k1",
+}
 
 
 def operation_of(endpoint: Any) -> dict[str, Any]:

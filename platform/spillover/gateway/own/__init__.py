@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cost, events, hosts, jobs, pools, queue, quote, shadow, status, tokens
+from . import api_keys, applications, cost, events, hosts, jobs, pools, queue, quote, shadow, status, tokens, usage
 from .endpoint import ROOT, Endpoint
 from .openapi import describing
 
@@ -13,7 +13,10 @@ _CALLS: tuple[Endpoint, ...] = (
     *quote.ENDPOINTS,
     *pools.ENDPOINTS,
     *hosts.ENDPOINTS,
+    *applications.ENDPOINTS,
+    *api_keys.ENDPOINTS,
     *cost.ENDPOINTS,
+    *usage.ENDPOINTS,
     *shadow.ENDPOINTS,
     *events.ENDPOINTS,
     *tokens.ENDPOINTS,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ... import __version__
-from ...domain.questions import TokenRequest
+from ...domain.questions import KeyRequest, TokenRequest
 from .endpoint import ROOT, Endpoint
 from .quote import QuoteRequest
 from .schemas import query_parameters, schemas_of
@@ -26,6 +26,8 @@ _IN_PATHS = {
     "any_id": "A submission id, or a pool's name and a core job id, such as `onprem:02000000`.",
     "pool": "The pool's name.",
     "host": "The host's address, as `GET /hosts` lists it.",
+    "application": "The application's name.",
+    "key_id": "The short id of the key, as `GET /keys` lists it; never the key itself.",
     "token_id": "The short id of the token, as `GET /tokens` lists it; never the token itself.",
     "link": "The signed link, as it was handed to the pool.",
     "name": "The package's file name, which ends as Ray's nodes expect.",
@@ -33,6 +35,7 @@ _IN_PATHS = {
 _EXAMPLES: dict[Any, dict[str, Any]] = {
     QuoteRequest: {"metadata": {"spillover/workers": "4x{GPU:2,CPU:16}", "spillover/runtime": "2h"}},
     TokenRequest: {"user": "ann", "team": "search"},
+    KeyRequest: {"tenant": "acme", "requests_per_minute": 600},
 }
 _MEDIA = {bytes: "application/octet-stream", str: "text/html"}
 _ERRORS = {
