@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from aws_nodes import BurstCluster, wait_for
+from sample import sampled
 
 from spillover.domain.provider import Lease
 from testbed.bed import testbed
 
-pytestmark = [pytest.mark.slow, pytest.mark.testbed]
+pytestmark = [pytest.mark.slow, pytest.mark.testbed, sampled("test_aws_nodes")]
 
 FIRST_S = 30.0
 # So much that Ray's command line gets through on a busy machine: a quarter of it is the warning

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from cluster import head
 from embedded import wait_for
+from sample import sampled
 from server import BIN, _free_port, clean_environment, http, ray_environment, run
 
 from spillover.node import processes
 from spillover.node.local import end_cluster
 from spillover.node.local_layout import Layout
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), sampled("test_init")]
 
 A_JOB = ("--", "python", "-c", "import ray; ray.init(); print('CPUs', ray.cluster_resources().get('CPU'))")
 
@@ -35,7 +36,14 @@ def person(root: Path) -> Iterator[Path]:
 def up(home: Path, folder: Path) -> Iterator[dict[str, str]]:
     """`spillover up` with the settings as they stand but for the port; what Ray's clients export. Folds at the end."""
     port, log = _free_port(), home / "up.log"
-    command = [str(BIN / "spillover"), "up", "-c", str(folder / "spillover.yaml"), f"listen.port={port}", "--fold-on-exit"]
+    command = [
+        str(BIN / "spillover"),
+        "up",
+        "-c",
+        str(folder / "spillover.yaml"),
+        f"listen.port={port}",
+        "--fold-on-exit",
+    ]
     with log.open("ab") as out:
         process = subprocess.Popen(command, env=clean_environment(home), cwd=home, stdout=out, stderr=out)
     address = f"http://127.0.0.1:{port}"
@@ -90,4 +98,3 @@ def test_the_starting_set_takes_its_first_job(person):
         first = run("ray", "job", "submit", *A_JOB, env=clients, timeout_s=180)
         assert first.code == 0, first.text
         assert "succeeded" in first.text
-

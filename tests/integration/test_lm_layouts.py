@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sample import sampled
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, sampled("test_lm_layouts")]
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RANKS, STEPS, SEQUENCES, CONTEXT = 4, 3, 2, 32

@@ -15,12 +15,13 @@ from typing import Any
 import pytest
 from cluster import kill9
 from embedded import dashboard, embedded_config, get, layout_of, wait_for
+from sample import sampled
 
 from moto_server import cloud
 from spillover.adapters.ray_launcher import RayLauncher, write_config
 from spillover.node.local import LocalNodeProvider
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, sampled("test_preemption")]
 
 JOBS = Path(__file__).parents[2] / "jobs"
 RAY = str(Path(sys.executable).parent / "ray")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sample import sampled
 
 from story.site import site
 from story.story import POLICY, Facts, Story
 
-pytestmark = [pytest.mark.slow, pytest.mark.testbed, pytest.mark.timeout(800)]
+pytestmark = [pytest.mark.slow, pytest.mark.testbed, pytest.mark.timeout(800), sampled("test_story")]
 
 
 @pytest.fixture(scope="module")
