@@ -84,7 +84,8 @@ class PoolServe:
         application = next((a for a in await self._applications() if a.name == name), None)
         if mine[0].stop_sent_at is not None:
             there = max(_whole(seen, application), default=0) if seen else 0
-            return ClusterJob("RUNNING" if there > wanted else "STOPPED")
+            gone = ClusterJob("STOPPED", message="Its requests have ended.")
+            return ClusterJob("RUNNING") if there > wanted else gone
         told = self._told.get(name) if self._told is not None else None
         if seen is None or told != (wanted, application.generation if application else 0):
             await self._tell()
