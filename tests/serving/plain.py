@@ -1,0 +1,50 @@
+"""Plain Ray Serve on a cluster of one node: what an application does with nothing of ours in front of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster import Head, head
+from embedded import wait_for
+from server import http
+
+from serving.site import free_port
+
+_PATH = "/api/serve/applications/"
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A head, and the port of its Serve proxy."""
+
+    cluster: Head
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def deploy(self, applications: Sequence[Mapping[str, Any]], timeout_s: float = 180) -> None:
+        """Have exactly these applications, and wait until all of them run. One that cannot fails with Ray's reason."""
+        options = {"host": "127.0.0.1", "port": self.port}
+        config = {"proxy_location": "HeadOnly", "http_options": options, "applications": list(applications)}
+        answer = http("PUT", self.cluster.address + _PATH, self.cluster.token, config, timeout_s=timeout_s)
+        assert answer.status == 200, answer
+        wait_for("all applications to run", lambda: self._run([str(each["name"]) for each in applications]), timeout_s)
+
+    def _run(self, names: Sequence[str]) -> bool:
+        found = http("GET", self.cluster.address + _PATH, self.cluster.token).json["applications"]
+        failed = [each["message"] for each in found.values() if each["status"] == "DEPLOY_FAILED"]
+        assert not failed, failed
+        return all(found.get(name, {}).get("status") == "RUNNING" for name in names)
+
+
+@contextmanager
+def plain(root: Path, cpus: int = 2) -> Iterator[Plain]:
+    """A cluster that is ended at the end whatever happened."""
+    with head(root, cpus=cpus) as cluster:
+        yield Plain(cluster, free_port())
