@@ -145,6 +145,13 @@ async def test_requests_go_to_the_first_pool_below_its_limit_then_wait(bed: Bed)
     assert (await bed.ask()).pool == "onprem"
 
 
+async def test_an_answer_says_which_pool_it_came_from(bed: Bed) -> None:
+    """In a header that applications cannot set, also where a pool's name has dots."""
+    pool = await bed.pool("eu.west-1")
+    await bed.plane.apply(table(pool.backend(2)))
+    assert (await bed.ask()).headers.getall("X-Spillover-Pool") == ["eu.west-1"]
+
+
 async def test_a_new_order_holds_from_the_next_request_on(bed: Bed) -> None:
     """Pools that change places do so while requests are with them, and none is cut."""
     a, b, c = [await bed.pool(name) for name in "abc"]

@@ -15,7 +15,7 @@ from ...errors import PoolRefused
 from ...ports import ClusterJob, ClusterVersion
 from ..core import Core, PoolRuntime
 from ..sending import PackageSender
-from .owners import with_owners
+from .owners import ACTOR, with_owners
 from .replicas import application_of, each, multiplied
 from .routing import Gate
 
@@ -98,9 +98,9 @@ class PoolServe:
 
     async def own(self, seen: Observation) -> Observation:
         """A look at the pool with our attempts as the owners of what their replicas hold."""
-        here = await self._here()
-        if not here and not self.look.applications:
+        if not any(use.owner and use.owner.startswith(ACTOR) for use in seen.usage):
             return seen
+        here = await self._here()
         attempts: dict[str, list[Attempt]] = defaultdict(list)
         for attempt, job in here:
             attempts[application_of(job) or ""].append(attempt)
