@@ -293,6 +293,10 @@ class Store(Protocol):
         """Jobs of these statuses (all if none are given), oldest first."""
         ...
 
+    def replicas(self) -> list[Job]:
+        """Jobs that are replicas of applications and have not ended, oldest first, however many others there are."""
+        ...
+
     def stopping_jobs(self) -> list[str]:
         """Submission ids of jobs that should stop and have not ended."""
         ...

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from ..domain.decision import Decision
 from ..domain.job import Attempt, AttemptStatus, Job, JobStatus, JobTarget
 from ..domain.past import PastRun, StartedJob
+from ..domain.serving import REPLICA
 from ..errors import DuplicateJob, StaleClaim
 from ..ports import Event
 from .sql_base import SqlBase
@@ -65,6 +66,14 @@ class SqlJobs(SqlBase):
         with self._read() as db:
             rows = db.execute(query.limit(limit)).all()
         return [load_job(row, self._sealer) for row in rows]
+
+    def replicas(self) -> list[Job]:
+        query = select(jobs).where(~jobs.c.deleted, jobs.c.status.not_in(_ENDED))
+        query = query.where(jobs.c.submission_id.startswith(REPLICA, autoescape=True))
+        with self._read() as db:
+            rows = db.execute(query.order_by(jobs.c.submitted_at, jobs.c.submission_id)).all()
+        found = [load_job(row, self._sealer) for row in rows]
+        return [job for job in found if job.request.application is not None]
 
     def stopping_jobs(self) -> list[str]:
         stopping = (jobs.c.target == JobTarget.STOP.value) & jobs.c.status.not_in(_ENDED)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from ..domain.job import JobTarget
-from ..domain.serving import ApiKey, Application, Replicas, ServeTerms, Usage
+from ..domain.serving import REPLICA, ApiKey, Application, Replicas, ServeTerms, Usage
 from ..ports import Event
 from . import codec
 from .seal import Sealer
@@ -21,7 +21,6 @@ from .sql_jobs import put_event
 from .sql_tables import api_keys, applications, jobs, ledger, meta, served
 
 _MARK = "served_mark"
-_REPLICA = "serve-"  # how the ids of replicas begin
 _SUMS = ("requests", "errors", "tokens_in", "tokens_out", "busy_s")
 _PACKAGE = re.compile(r"gcs://[A-Za-z0-9_.+!-]+")
 
@@ -90,7 +89,7 @@ class SqlServing(SqlBase):
     def replica_costs(self, since: date | None = None, until: date | None = None) -> dict[tuple[str, str, str], int]:
         booked = (jobs.c.submission_id, jobs.c.request, ledger.c.pool, ledger.c.day)
         query = select(*booked, func.sum(ledger.c.nano_usd)).join(jobs, jobs.c.submission_id == ledger.c.submission_id)
-        query = query.where(jobs.c.submission_id.startswith(_REPLICA, autoescape=True)).group_by(*booked)
+        query = query.where(jobs.c.submission_id.startswith(REPLICA, autoescape=True)).group_by(*booked)
         if since:
             query = query.where(ledger.c.day >= since.isoformat())
         if until:
@@ -106,7 +105,7 @@ class SqlServing(SqlBase):
 def _application_of(submission_id: str, request: str) -> str | None:
     """The application that the job was a replica of. A deleted job keeps its id alone, which begins with the name."""
     if request == "{}":
-        return submission_id.removeprefix(_REPLICA).rpartition("-")[0]
+        return submission_id.removeprefix(REPLICA).rpartition("-")[0]
     application = json.loads(request).get("application")
     return str(application["name"]) if application else None
 

@@ -10,6 +10,9 @@ from typing import Any
 from .job import JobTarget
 from .pool import PoolRole
 
+REPLICA = "serve-"
+"""How the ids of jobs begin that are replicas of applications: `serve-NAME-xxxxxx`."""
+
 
 @dataclass(frozen=True)
 class Replicas:

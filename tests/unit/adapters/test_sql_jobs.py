@@ -264,3 +264,18 @@ def test_decisions_come_back_with_their_offers(store: SqlStore) -> None:
     store.add_decisions([decision])
     store.add_decisions([])
     assert store.decisions("j1") == [decision]
+
+
+def test_replicas_are_found_among_all_jobs(store: SqlStore) -> None:
+    """By what they are: neither an ended one nor a job whose user gave it such a name is among them."""
+    served = replace(REQUEST, application={"name": "chat", "role": "burst"})
+    jobs = [
+        make_job("serve-chat-2", request=served, submitted_at=12.0),
+        make_job("serve-chat-1", request=served),
+        make_job("serve-chat-0", request=served, status=JobStatus.STOPPED),
+        make_job("serve-mine"),
+        make_job("j1"),
+    ]
+    for job in jobs:
+        store.add_job(job, EVENT)
+    assert [job.submission_id for job in store.replicas()] == ["serve-chat-1", "serve-chat-2"]

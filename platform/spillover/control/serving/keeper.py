@@ -22,7 +22,6 @@ from .state import AppState
 
 log = logging.getLogger(__name__)
 
-_LIVE = (JobStatus.QUEUED, JobStatus.STARTING, JobStatus.RUNNING, JobStatus.UNREACHABLE)
 _TRY_AGAIN_S = 600.0
 """After Serve could not deploy an application it is tried again so much later, or with its next deploy."""
 
@@ -102,7 +101,7 @@ class Keeper:
         store, db = self._core.store, self._core.db
         live = {a.submission_id: a for a in await db(store.live_attempts)}
         found: dict[str, list[Replica]] = defaultdict(list)
-        for job in await db(store.jobs, _LIVE):
+        for job in await db(store.replicas):
             if name := application_of(job):
                 found[name].append((job, live.get(job.submission_id)))
         return found

@@ -9,7 +9,7 @@ from typing import Any
 from ...domain.job import Hints, Job, SubmitRequest
 from ...domain.pool import PoolRole
 from ...domain.resources import Demand
-from ...domain.serving import Application
+from ...domain.serving import REPLICA, Application
 
 _OWNED_STAY_S = 86_400.0
 _RENTED_STAY_S = 900.0
@@ -28,7 +28,7 @@ def make_replica(application: Application, role: PoolRole, pools: Sequence[str],
         resumable=True,
     )
     return Job(
-        submission_id=f"serve-{application.name}-{secrets.token_hex(3)}",
+        submission_id=f"{REPLICA}{application.name}-{secrets.token_hex(3)}",
         request=SubmitRequest(entrypoint=f"serve {application.name}", application=application.request(role)),
         user=application.user,
         team=application.team,

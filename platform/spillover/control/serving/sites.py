@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...domain.job import Attempt, Job, JobStatus, SubmitRequest
+from ...domain.job import Attempt, Job, SubmitRequest
 from ...domain.pool import Observation
 from ...domain.serving import Application
 from ...errors import PoolRefused
@@ -19,7 +19,6 @@ from .owners import ACTOR, with_owners
 from .replicas import application_of, each, multiplied
 from .routing import Gate
 
-_LIVE = (JobStatus.STARTING, JobStatus.RUNNING, JobStatus.UNREACHABLE)
 _LOOK_S = 0.4
 
 SendPackages = Callable[[PoolRuntime, str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
@@ -109,7 +108,7 @@ class PoolServe:
     async def _here(self) -> list[tuple[Attempt, Job]]:
         """Live attempts of replicas on this pool, oldest first."""
         store, db, name = self._core.store, self._core.db, self._runtime.pool.name
-        jobs = {j.submission_id: j for j in await db(store.jobs, _LIVE) if application_of(j)}
+        jobs = {j.submission_id: j for j in await db(store.replicas)}
         live = [a for a in await db(store.live_attempts) if a.pool == name and a.submission_id in jobs]
         live.sort(key=lambda a: (a.committed_at, a.attempt_id))
         return [(a, jobs[a.submission_id]) for a in live]
