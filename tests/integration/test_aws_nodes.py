@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from aws_nodes import BurstCluster, wait_for
-from sample import sampled
 
+from sample import sampled
 from spillover.domain.provider import Lease
 from testbed.bed import testbed
 

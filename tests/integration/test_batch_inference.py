@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from cluster import Head, head
+
 from sample import sampled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), sampled("test_batch_inference")]

@@ -11,7 +11,9 @@ from cluster import Head, head
 from embedded import wait_for
 from server import Server, attached, http, serving
 
-pytestmark = pytest.mark.slow
+from sample import sampled
+
+pytestmark = [pytest.mark.slow, sampled("test_big_packages")]
 
 MIB = 2**20
 CHECK = "import hashlib, sys; print('sha', hashlib.sha256(open(sys.argv[1], 'rb').read()).hexdigest())"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from cluster import head
 from embedded import wait_for
-from sample import sampled
 from server import BIN, _free_port, clean_environment, http, ray_environment, run
 
+from sample import sampled
 from spillover.node import processes
 from spillover.node.local import end_cluster
 from spillover.node.local_layout import Layout

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sample import sampled
 
 pytestmark = [pytest.mark.slow, sampled("test_lm_layouts")]

@@ -13,7 +13,9 @@ from cluster import Head, head
 from embedded import wait_for
 from server import Server, attached, serving
 
-pytestmark = pytest.mark.slow
+from sample import sampled
+
+pytestmark = [pytest.mark.slow, sampled("test_many")]
 
 JOBS = 200 if os.environ.get("SPILLOVER_SOAK") else 80
 THREADS, DRIVERS = 20, 8

@@ -13,9 +13,10 @@ import yaml
 from embedded import wait_for
 from server import Server, http, serving
 
+from sample import sampled
 from testbed.bed import Testbed, testbed
 
-pytestmark = [pytest.mark.slow, pytest.mark.testbed, pytest.mark.timeout(290)]
+pytestmark = [pytest.mark.slow, pytest.mark.testbed, pytest.mark.timeout(290), sampled("test_onprem")]
 
 TEMPLATE = Path(__file__).parents[2] / "clusters" / "onprem.yaml"
 HEAD, ONE, TWO = "10.77.0.1", "10.77.0.2", "10.77.0.3"

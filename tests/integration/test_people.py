@@ -10,7 +10,9 @@ from cluster import head
 from embedded import wait_for
 from server import HELLO, Done, Server, attached, http, ray_environment, run, serving
 
-pytestmark = pytest.mark.slow
+from sample import sampled
+
+pytestmark = [pytest.mark.slow, sampled("test_people")]
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from cluster import Head, head, kill9
 from embedded import wait_for
-from sample import sampled
 from server import HELLO, Server, attached, launched, layout_of_pool, serving
+
+from sample import sampled
 
 pytestmark = [pytest.mark.slow, sampled("test_pool_dies")]
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from cluster import kill9
 from embedded import dashboard, embedded_config, get, layout_of, wait_for
-from sample import sampled
 
 from moto_server import cloud
+from sample import sampled
 from spillover.adapters.ray_launcher import RayLauncher, write_config
 from spillover.node.local import LocalNodeProvider
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from embedded import wait_for
-from sample import sampled
 from server import Server, launched, serving
 
+from sample import sampled
 from spillover.adapters.sql_store import SqlStore
 from spillover.backtest.counterfactual import traced
 from spillover.backtest.replay import replay

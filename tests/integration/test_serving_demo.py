@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sample import SEED, sampled
 
+from sample import SEED, sampled
 from serving.faults import FAULTS, Fault, start, suffer
 from serving.judge import wrongs
 from serving.scenario import Scenario

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sample import sampled
 
+from sample import sampled
 from story.site import site
 from story.story import POLICY, Facts, Story
 

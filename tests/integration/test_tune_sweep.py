@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from sample import sampled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), sampled("test_tune_sweep")]

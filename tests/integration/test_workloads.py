@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 from embedded import wait_for
-from sample import sampled
 from server import REPOSITORY, Server, launched, serving
+
+from sample import sampled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420), sampled("test_workloads")]
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from made_traces import HOUR, columns
+from sample import sampled
 from spillover.backtest.sweep import choices
 from spillover.backtest.workers import Task, run_all
 from spillover.backtest.world import World
@@ -20,6 +21,7 @@ def short_folder():
 
 
 @pytest.mark.slow
+@sampled("test_sweep_on_ray")
 def test_runs_side_by_side_are_the_same_runs(monkeypatch, short_folder):
     """Two workers give what one process gives, in the order of the tasks; Ray and its folder are gone afterwards."""
     import ray

@@ -6,12 +6,13 @@ import os
 import pytest
 
 ROTATION = (
-    ("test_recorded_run", "test_preemption"),
-    ("test_batch_inference", "test_story"),
+    ("test_serving_demo",),
+    ("test_recorded_run", "test_preemption", "test_many"),
+    ("test_batch_inference", "test_story", "test_people"),
     ("test_tune_sweep", "test_pool_dies", "test_lm_layouts"),
     ("test_workloads", "test_init"),
-    ("test_lm_stream", "test_aws_nodes"),
-    ("test_serving_demo",),
+    ("test_lm_stream", "test_aws_nodes", "test_big_packages"),
+    ("test_sweep_on_ray", "test_onprem"),
 )
 SEED = int(os.environ.get("SPILLOVER_SEED") or dt.datetime.now(dt.UTC).date().toordinal())
 
