@@ -68,8 +68,9 @@ def curves(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What the gang wrote down, by the name of the case; `one process, N parts` for those alone."""
     folder = tmp_path_factory.mktemp("layouts")
     command = [sys.executable, "-P", "-W", "error", __file__, str(folder)]
+    where = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with (folder / "said").open("w+") as said:
-        gang = [subprocess.Popen([*command, str(rank)], stderr=said) for rank in range(RANKS)]
+        gang = [subprocess.Popen([*command, str(rank)], stderr=said, env=where) for rank in range(RANKS)]
         try:
             codes = [process.wait(timeout=250) for process in gang]
         finally:

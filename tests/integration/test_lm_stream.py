@@ -107,8 +107,9 @@ def ran(module_root: Path, folder: Path) -> Iterator[tuple[dict[str, Any], str]]
     """What the rank reports, and all that its job printed."""
     from cluster import head
 
+    shared = {"RAY_COLOR_PREFIX": "0", "PYTHONPATH": str(Path(__file__).parents[1])}  # this file is the driver, too
     with head(module_root, cpus=1) as cluster, s3(folder) as address:
-        variables = json.dumps({"env_vars": AWS | {"RAY_COLOR_PREFIX": "0"}})
+        variables = json.dumps({"env_vars": AWS | shared})
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
         login = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(cluster.layout.token_file)}
         done = subprocess.run(
