@@ -22,7 +22,7 @@ demo: .venv/.installed ## two Ray clusters on this machine, real training, what 
 	@exec $(BIN)/spillover demo
 
 # -P: a platform/ folder in the working directory must never stand before Python's own module of that name.
-test: test-fast ## all tests: the fast ones, then those that drive real Ray clusters (about half an hour)
+test: test-fast ## all tests: the fast ones, then those that drive real Ray clusters (about 40 minutes)
 	$(BIN)/python -P -m pytest -m slow
 
 test-fast: .venv/.installed ## the tests without real Ray clusters
