@@ -17,7 +17,7 @@ from .domain.past import PastJobs, PastRun, SpotPast, StartedJob
 from .domain.pool import Observation, PoolState
 from .domain.provider import Lease, Machine, ProviderNode, Raised
 from .domain.resources import Demand
-from .domain.serving import ApiKey, Application, RouteLoad, Served, Table, Usage
+from .domain.serving import ApiKey, Application, RouteLoad, Served, SiteDetails, Table, Usage
 from .domain.shadow import Difference, ShadowSum
 
 T = TypeVar("T")
@@ -119,8 +119,8 @@ class ServeSite(Protocol):
         """
         ...
 
-    async def details(self) -> Mapping[str, Mapping[str, Any]]:
-        """Ray's ApplicationDetails as JSON of each of ours that is there, by name."""
+    async def details(self) -> SiteDetails:
+        """What is there of ours."""
         ...
 
 

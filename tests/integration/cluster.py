@@ -70,6 +70,8 @@ class Head:
             "AUTOSCALER_METRIC_PORT": str(ports["SPILLOVER_AUTOSCALER_METRIC_PORT"]),
             "DASHBOARD_METRIC_PORT": str(ports["SPILLOVER_DASHBOARD_METRIC_PORT"]),
             "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1",  # as in clusters/
+            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         }
         environment = self.layout.environment("n1", self._ip, os.environ, frozenset()) | extra
         command = [

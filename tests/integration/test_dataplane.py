@@ -12,6 +12,7 @@ import signal
 import stat
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from served_pools import ServedPool, api_key, free_port
 
 import certificates
 from spillover.dataplane.haproxy import HaproxyPlane
-from spillover.domain.serving import ApiKey, Door, Route, Served, Table
+from spillover.domain.serving import ApiKey, Backend, Door, Route, Served, Table
 from spillover.errors import DataPlaneError
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio]
@@ -190,6 +191,69 @@ async def test_changes_under_load_drop_no_request(bed: Bed) -> None:
     await asyncio.gather(*users)
     assert set(statuses) == {200}
     assert all(p.seen for p in pools)
+
+
+def straight(*replicas: ServedPool, limit: int) -> Backend:
+    """A backend whose replicas these are, all of one pool."""
+    return replace(replicas[0].backend(limit), replicas=tuple(("127.0.0.1", each.port) for each in replicas))
+
+
+async def test_replicas_of_a_pool_share_its_requests_before_the_next_pool_has_any(bed: Bed) -> None:
+    """Straight to each: the least busy one first, none above its part of the limit, and the cloud when all are full."""
+    one, two, far = await bed.pool("onprem"), await bed.pool("onprem"), await bed.pool("cloud")
+    for each in (one, two, far):
+        each.go_on.clear()
+    await bed.plane.apply(table(straight(one, two, limit=8), far.backend(4)))
+    asked = []
+    for total in range(1, 9):
+        asked.append(asyncio.create_task(bed.ask()))
+        await until(lambda total=total: one.now + two.now == total)
+        assert abs(one.now - two.now) <= 1
+    asked += [asyncio.create_task(bed.ask()) for _ in range(2)]
+    await until(lambda: far.now == 2)
+    assert (one.now, two.now) == (4, 4)
+    load = (await bed.plane.load())["chat"]
+    assert [(b.pool, b.ongoing, b.up) for b in load.backends] == [("onprem", 8, True), ("cloud", 2, True)]
+    for each in (one, two, far):
+        each.go_on.set()
+    answers = await asyncio.gather(*asked)
+    assert Counter(a.headers["X-Spillover-Pool"] for a in answers) == {"onprem": 8, "cloud": 2}
+
+
+async def test_a_replica_that_dies_under_safe_requests_is_replaced_under_them(bed: Bed) -> None:
+    """Those that it had, and new ones before any check has failed, go to its mate."""
+    one, two = await bed.pool("onprem"), await bed.pool("onprem")
+    await bed.plane.apply(table(straight(one, two, limit=16), retry_safe=True))
+    one.go_on.clear(), two.go_on.clear()
+    asked = [asyncio.create_task(bed.ask(method="POST", data=b"x")) for _ in range(6)]
+    await until(lambda: one.now + two.now == 6)
+    await one.die()
+    two.go_on.set()
+    asked += [asyncio.create_task(bed.ask(method="POST", data=b"y")) for _ in range(20)]
+    assert {a.status for a in await asyncio.gather(*asked)} == {200}
+
+
+async def test_replicas_come_and_go_under_load_and_drop_no_request(bed: Bed) -> None:
+    """Through the proxy of the pool, straight to one, two or three of them, and back, thirty times."""
+    replicas = [await bed.pool("onprem") for _ in range(3)]
+    await bed.plane.apply(table(replicas[0].backend(4)))
+    stop = asyncio.Event()
+    statuses: list[int] = []
+
+    async def user() -> None:
+        while not stop.is_set():
+            statuses.append((await bed.ask("/chat?s=0.01", method="POST", data=b"x")).status)
+
+    users = [asyncio.create_task(user()) for _ in range(8)]
+    for i in range(30):
+        turned = replicas[i % 3 :] + replicas[: i % 3]
+        there = turned[: i % 4]
+        await bed.plane.apply(table(straight(*there, limit=6) if there else replicas[0].backend(4)))
+        await asyncio.sleep(0.03)
+    stop.set()
+    await asyncio.gather(*users)
+    assert set(statuses) == {200}
+    assert all(each.seen for each in replicas)
 
 
 async def test_who_leaves_the_table_finishes_what_it_has(bed: Bed) -> None:

@@ -13,6 +13,7 @@ from embedded import wait_for
 from server import http
 
 from serving.site import free_port
+from spillover.adapters.serve_replicas import listening
 
 _PATH = "/api/serve/applications/"
 
@@ -26,7 +27,17 @@ class Plain:
 
     @property
     def url(self) -> str:
+        """Of Serve's own proxy."""
         return f"http://127.0.0.1:{self.port}"
+
+    def straight(self, name: str) -> str:
+        """Where an application's only replica listens itself: where Spillover's data plane sends requests."""
+        ((host, port),) = listening(self._details())[name]
+        return f"http://{host}:{port}"
+
+    def _details(self) -> dict[str, Any]:
+        found: dict[str, Any] = http("GET", self.cluster.address + _PATH, self.cluster.token).json
+        return found
 
     def deploy(self, applications: Sequence[Mapping[str, Any]], timeout_s: float = 180) -> None:
         """Have exactly these applications, and wait until all of them run. One that cannot fails with Ray's reason."""
@@ -37,7 +48,7 @@ class Plain:
         wait_for("all applications to run", lambda: self._run([str(each["name"]) for each in applications]), timeout_s)
 
     def _run(self, names: Sequence[str]) -> bool:
-        found = http("GET", self.cluster.address + _PATH, self.cluster.token).json["applications"]
+        found = self._details()["applications"]
         failed = [each["message"] for each in found.values() if each["status"] == "DEPLOY_FAILED"]
         assert not failed, failed
         return all(found.get(name, {}).get("status") == "RUNNING" for name in names)

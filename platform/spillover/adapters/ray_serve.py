@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..domain.serving import SiteDetails
 from ..errors import PoolRefused, PoolUnreachable
 from .ray_http import RayHttp, last_line
+from .serve_replicas import Reached, listening
 
 _PATH = "/api/serve/applications/"
 _START_S = 120.0
@@ -22,6 +24,7 @@ class RayServe:
     def __init__(self, http: RayHttp, installation: str) -> None:
         self._http = http
         self._mark = {"installation": installation}
+        self._reached = Reached()
 
     async def deploy(self, applications: Sequence[Mapping[str, Any]], host: str, port: int) -> None:
         # Ray takes the whole configuration at once, and deletes what is not in it
@@ -36,8 +39,11 @@ class RayServe:
         }
         await self._put(config)
 
-    async def details(self) -> Mapping[str, Mapping[str, Any]]:
-        return {name: raw for name, raw in (await self._all()).items() if self._is_ours(raw)}
+    async def details(self) -> SiteDetails:
+        raw = await self._http.json("GET", _PATH)
+        ours = {name: each for name, each in raw["applications"].items() if self._is_ours(each)}
+        listed = {name: there for name, there in listening(raw).items() if name in ours}
+        return SiteDetails(ours, await self._reached.of(listed))
 
     async def _all(self) -> Mapping[str, Mapping[str, Any]]:
         found: Mapping[str, Mapping[str, Any]] = (await self._http.json("GET", _PATH))["applications"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import socket
 from collections.abc import Iterable
 
 from ..domain.serving import Backend, Door
 from ..errors import DataPlaneError
+from .names import replica
 from .servers import Wanted
 
 
@@ -20,19 +22,21 @@ class Addresses:
     def learn(self, backends: Iterable[Backend]) -> None:
         """Look the hosts up."""
         self._unknown = {}
-        for host in {b.host for b in backends}:
+        for host in {host for b in backends for host, _ in b.entries}:
             try:
                 found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
                 self._known[host] = str(found[0][4][0])
             except OSError as error:
                 self._unknown[host] = str(error)
 
-    def wanted(self, backend: Backend) -> Wanted | None:
-        """The backend with its address; None if that is not known."""
-        address = self._known.get(backend.host)
-        if address is None:
-            return None
-        return Wanted(backend.pool, address, backend.port, backend.limit, backend.door is Door.OPEN)
+    def wanted(self, backend: Backend) -> list[Wanted]:
+        """The backend's servers with their addresses, less those whose address is not known."""
+        limit, ready = math.ceil(backend.limit / len(backend.entries)), backend.door is Door.OPEN
+        known = [(self._known[host], port) for host, port in backend.entries if host in self._known]
+        return [
+            Wanted(backend.pool, address, port, limit, ready, replica(address, port) if backend.replicas else "")
+            for address, port in known
+        ]
 
     def complain(self) -> None:
         """Raises DataPlaneError that names the hosts without an address."""

@@ -248,6 +248,8 @@ def _slot(name: str, queue_s: int, servers: Iterable[Server], settings: Settings
         "option httpchk GET /-/healthz",
         "http-check expect status 200",
         "http-request set-timeout server var(txn.timeout)",
+        "http-request lua.pick",
+        "use-server %[var(txn.server)] if { var(txn.server) -m found }",
         f"server hold unix@{settings.hold} send-proxy-v2 proxy-v2-options unique-id backup id {HOLD_ID}",
         *(f"{as_configured(server)} {CHECK}" for server in servers if server.ready),
     ]

@@ -136,4 +136,4 @@ class Keeper:
         self._slots.free([name for name in empty if self._slots.assigned()[name] not in plan.slots])
 
     def _wanted(self, backends: Sequence[Backend]) -> list[Wanted]:
-        return [w for b in backends if (w := self._addresses.wanted(b)) is not None]
+        return [want for backend in backends for want in self._addresses.wanted(backend)]

@@ -106,6 +106,35 @@ core.register_task(function()
     end
 end)
 
+-- Replicas -------------------------------------------------------------------------------------------------------------
+
+-- HAProxy tries servers in their order, which is right for pools. Within a pool, the least busy replica is better: sets
+-- txn.server to that of the first pool with room. If none has room, or that pool has a single server, HAProxy decides.
+core.register_action("pick", { "http-req" }, function(txn)
+    local backend = txn.f:be_name()
+    local first, pools = nil, {}
+    for name, server in pairs(core.backends[backend].servers) do
+        local pool = match(name, "^(.*)%.")
+        local limit, ongoing = server:get_maxconn(), server:get_cur_sess()
+        if pool and ongoing < limit and not server:is_draining() and txn.f:srv_is_up(backend .. "/" .. name) == 1 then
+            local id, there = server:get_puid(), pools[pool]
+            if not there then
+                there = { id = id, ongoing = ongoing, name = name, servers = 0 }
+                pools[pool] = there
+            elseif ongoing < there.ongoing then
+                there.ongoing, there.name = ongoing, name
+            end
+            there.id, there.servers = math.min(there.id, id), there.servers + 1
+            if not first or there.id < first.id then
+                first = there
+            end
+        end
+    end
+    if first and first.servers > 1 then
+        txn:set_var("txn.server", first.name)
+    end
+end)
+
 -- Bodies ---------------------------------------------------------------------------------------------------------------
 
 local Bodies = { id = "spillover", flags = filter.FLT_CFG_FL_HTX }

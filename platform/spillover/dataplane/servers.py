@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from .names import number_of, pool_of
+from .names import number_of, pool_of, replica_of
 from .names import server as server_name
 from .shape import CHECK, HOLD_ID, ID_STEP
 
@@ -33,16 +33,30 @@ class Server:
         """The pool behind it."""
         return pool_of(self.name)
 
+    @property
+    def who(self) -> tuple[str, str]:
+        """The pool, and which replica of it."""
+        return self.pool, replica_of(self.name)
+
 
 @dataclass(frozen=True)
 class Wanted:
-    """A pool that a slot should have. A limit below 1 closes it: for HAProxy 0 is no limit."""
+    """A server that a slot should have: a `replica` of a pool, or the proxy for all of them where that is "".
+
+    A limit below 1 closes it: for HAProxy 0 is no limit.
+    """
 
     pool: str
     address: str
     port: int
     limit: int
     ready: bool
+    replica: str = ""
+
+    @property
+    def who(self) -> tuple[str, str]:
+        """The pool, and which replica of it."""
+        return self.pool, self.replica
 
 
 def arranged(wanted: Sequence[Wanted], live: Sequence[Server]) -> list[Server]:
@@ -54,11 +68,11 @@ def arranged(wanted: Sequence[Wanted], live: Sequence[Server]) -> list[Server]:
     taken = {s.position for s in live} | {HOLD_ID}
     last = 0
     for index, want in enumerate(wanted):
-        found = _current(want.pool, live)
+        found = _current(want, live)
         if found is None or found.maint or found.position <= last:
-            later = [_current(w.pool, live) for w in wanted[index + 1 :]]
+            later = [_current(w, live) for w in wanted[index + 1 :]]
             position = _between(last, [s.position for s in later if s is not None and s.position > last], taken)
-            found = Server(_next_name(want.pool, live), want.address, want.port, want.limit, position)
+            found = Server(_next_name(want, live), want.address, want.port, want.limit, position)
             taken.add(position)
         last = found.position
         limit = want.limit if want.limit > 0 else found.limit if found.limit > 0 else 1
@@ -67,13 +81,13 @@ def arranged(wanted: Sequence[Wanted], live: Sequence[Server]) -> list[Server]:
     return placed
 
 
-def _current(pool: str, live: Sequence[Server]) -> Server | None:
-    return max((s for s in live if s.pool == pool), key=lambda s: number_of(s.name), default=None)
+def _current(want: Wanted, live: Sequence[Server]) -> Server | None:
+    return max((s for s in live if s.who == want.who), key=lambda s: number_of(s.name), default=None)
 
 
-def _next_name(pool: str, live: Sequence[Server]) -> str:
-    current = _current(pool, live)
-    return server_name(pool, number_of(current.name) + 1 if current else 1)
+def _next_name(want: Wanted, live: Sequence[Server]) -> str:
+    current = _current(want, live)
+    return server_name(want.pool, number_of(current.name) + 1 if current else 1, want.replica)
 
 
 def _between(last: int, later: Sequence[int], taken: set[int]) -> int:

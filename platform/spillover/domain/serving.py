@@ -110,10 +110,23 @@ class Door(StrEnum):
 
 
 @dataclass(frozen=True)
-class Backend:
-    """An application's replicas on one pool, behind that pool's Serve proxy.
+class SiteDetails:
+    """What Serve on a pool says: Ray's ApplicationDetails as JSON of each application of ours.
 
-    `limit` is how many requests it is given at once; more wait in the data plane, or go to the next backend.
+    `replicas`: where those that take requests listen themselves, as (host, port), if Serve lets them and they can be
+    reached from here.
+    """
+
+    applications: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
+    replicas: Mapping[str, tuple[tuple[str, int], ...]] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """An application's replicas on one pool: `host` and `port` are those of the Serve proxy in front of them.
+
+    Where `replicas` listen themselves, as (host, port) of each, requests go straight to them, to the least busy first.
+    `limit` is how many requests all of them are given at once; more wait in the data plane, or go to the next backend.
     """
 
     pool: str
@@ -122,6 +135,12 @@ class Backend:
     region: str
     limit: int
     door: Door = Door.OPEN
+    replicas: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def entries(self) -> tuple[tuple[str, int], ...]:
+        """Where requests go in."""
+        return self.replicas or ((self.host, self.port),)
 
 
 @dataclass(frozen=True)

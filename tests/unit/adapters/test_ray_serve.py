@@ -53,7 +53,7 @@ async def test_only_ours_are_shown() -> None:
     mine = {**OURS, "runtime_env": MARK}
     other = {**OURS, "name": "other", "runtime_env": {"spillover": {"installation": "another"}}}
     async with site(THEIRS, mine, other) as (serve, _):
-        assert list(await serve.details()) == ["chat"]
+        assert list((await serve.details()).applications) == ["chat"]
 
 
 @pytest.mark.parametrize("key", ["name", "route_prefix"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from fakes import FakeCluster
 
-from spillover.domain.serving import BackendLoad, RouteLoad, Served, Table
+from spillover.domain.serving import BackendLoad, RouteLoad, Served, SiteDetails, Table
 from spillover.errors import DataPlaneError, PoolRefused
 
 
@@ -23,6 +23,7 @@ class FakeServe:
     status: dict[str, tuple[str, str]] = field(default_factory=dict)
     deploys: int = 0
     refuses: str = ""
+    listening: dict[str, tuple[tuple[str, int], ...]] = field(default_factory=dict)
     _session: str = ""
 
     def _check(self) -> None:
@@ -38,9 +39,10 @@ class FakeServe:
         self.entries = {entry["name"]: dict(entry) for entry in applications}
         self.up = {name: min(count, self.wanted(name)) for name, count in self.up.items() if name in self.entries}
 
-    async def details(self) -> Mapping[str, Mapping[str, Any]]:
+    async def details(self) -> SiteDetails:
         self._check()
-        return {name: self._details(name) for name in {*self.entries, *(n for n, c in self.lingers.items() if c)}}
+        names = {*self.entries, *(n for n, c in self.lingers.items() if c)}
+        return SiteDetails({name: self._details(name) for name in names}, dict(self.listening))
 
     def wanted(self, name: str) -> int:
         """Replicas of its deployment that it was told of."""
@@ -65,9 +67,10 @@ class FakeServe:
 
 @dataclass
 class FakePlane:
-    """ports.DataPlane. The test says how many requests are where."""
+    """ports.DataPlane. The test says how many requests are where; `told` are the tables that were new."""
 
     table: Table = field(default_factory=Table)
+    told: list[Table] = field(default_factory=list)
     queued: dict[str, int] = field(default_factory=dict)
     ongoing: dict[tuple[str, str], int] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
@@ -77,6 +80,8 @@ class FakePlane:
     async def apply(self, table: Table) -> None:
         if self.broken:
             raise DataPlaneError(self.broken)
+        if table != self.table:
+            self.told.append(table)
         self.table = table
 
     async def load(self) -> Mapping[str, RouteLoad]:

@@ -88,6 +88,35 @@ async def test_pressure_brings_owned_then_rented_replicas_and_calm_takes_them_ba
     assert any("Spills" in text for text in world.events("serve:chat"))
 
 
+async def test_requests_go_straight_to_replicas_that_listen_themselves(world: World) -> None:
+    """As many as Serve lists, each with its part of the limit; through the pool's proxy again where it lists none."""
+    one, two = ("10.0.0.1", 30000), ("10.0.0.2", 30000)
+    world.plane.queued["chat"], world.plane.ongoing["chat", "onprem"] = 20, 4
+    await world.until(lambda: come_up(world) and len(replicas(world)) > 1 and world.serves["onprem"].up["chat"] == 2)
+
+    def entries() -> tuple[tuple[tuple[str, int], ...], int]:
+        near = world.plane.table.routes[0].backends[0]
+        return near.replicas, near.limit
+
+    await world.until(lambda: entries() == ((), 8))
+    world.serves["onprem"].listening["chat"] = (one,)
+    await world.until(lambda: entries() == ((one,), 4))
+    world.serves["onprem"].listening["chat"] = (one, two)
+    await world.until(lambda: entries() == ((one, two), 8))
+    del world.serves["onprem"].listening["chat"]
+    await world.until(lambda: entries() == ((), 8))
+
+
+async def test_a_restart_of_spillover_does_not_send_requests_around(world: World) -> None:
+    """The first table of a new control knows where replicas listen: the data plane has nothing to change."""
+    world.serves["onprem"].listening["chat"] = (("10.0.0.1", 30000),)
+    await world.until(lambda: bool(world.plane.table.routes[0].backends[0].replicas))
+    told = list(world.plane.told)
+    await world.restart()
+    await world.tick(3)
+    assert world.plane.told[len(told) :] == []
+
+
 async def test_a_replica_that_still_answers_is_not_taken_away(world: World) -> None:
     """The last replica on a pool goes only when no request is there any more."""
     world.plane.queued["chat"], world.plane.ongoing["chat", "onprem"] = 20, 4

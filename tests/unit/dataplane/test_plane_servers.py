@@ -41,6 +41,17 @@ def test_a_change_is_said_of_the_server_that_is_there() -> None:
     ]
 
 
+def test_replicas_of_a_pool_are_servers_of_their_own() -> None:
+    """One that comes is put among its mates, before the next pool; one that goes leaves the others as they are."""
+    one, two, cloud = (replace(want(p), replica=r) for p, r in (("a", "10_0_0_1:1"), ("a", "10_0_0_2:1"), ("b", "")))
+    live = arranged([one, cloud], ())
+    target = arranged([one, two, cloud], live)
+    assert names(target) == ["a.10_0_0_1:1-1", "a.10_0_0_2:1-1", "b.1"]
+    assert [s.position for s in target] == sorted(s.position for s in target)
+    assert said(target, live)[0].startswith("add server q/a.10_0_0_2:1-1 10.0.0.1:80 id ")
+    assert said(arranged([two, cloud], target), target) == ["set server q/a.10_0_0_1:1-1 state drain"]
+
+
 def test_a_limit_of_none_closes_the_door() -> None:
     """HAProxy takes a limit of 0 for no limit at all."""
     (server,) = arranged([want("a", 0)], ())

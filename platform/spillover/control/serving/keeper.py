@@ -82,9 +82,9 @@ class Keeper:
             application,
             [*(JobView(job, attempt) for job, attempt in here), *self._failures(application)],
             {
-                pool: site.look.applications[name]
+                pool: site.said.applications[name]
                 for pool, site in self._sites.items()
-                if name in site.look.applications
+                if name in site.said.applications
             },
             self._plans[name].sentence if name in self._plans else "",
             load.queued if load else 0,
@@ -129,8 +129,12 @@ class Keeper:
             for role in PoolRole:
                 await self._adjust(application, role, [r for r in here if role_of(r[0]) is role], planned.of(role))
             spill = planned.spill
-        route = route_of(self._core, application, here, addresses, spill=spill)
+        route = route_of(self._core, application, here, addresses, await self._listening(application), spill=spill)
         return route if here or application.target is JobTarget.RUN else None
+
+    async def _listening(self, application: Application) -> dict[str, tuple[tuple[str, int], ...]]:
+        """Where replicas listen themselves, by pool."""
+        return {pool: await site.replicas(application.name) for pool, site in self._sites.items()}
 
     async def _take_down(self, application: Application, here: Sequence[Replica]) -> None:
         name = application.name

@@ -58,6 +58,12 @@ def each(deployment: Mapping[str, Any]) -> int:
     return int(said) if isinstance(said, int) else int(scaling.get("min_replicas") or 1)
 
 
+def ingresses(application: Application) -> int:
+    """How many replicas of its ingress, which `serve build` lists last, one replica of the application has."""
+    deployments = application.config.get("deployments") or ()
+    return each(deployments[-1]) if deployments else 1
+
+
 def multiplied(config: Mapping[str, Any], count: int) -> dict[str, Any]:
     """The application's entry of a Serve configuration, for so many replicas of it on one pool."""
     deployments = [_times(deployment, count) for deployment in config.get("deployments") or ()]

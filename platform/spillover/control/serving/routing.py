@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from ...domain.job import Attempt, Job, JobStatus, JobTarget
-from ...domain.pool import PoolRole
+from ...domain.pool import Pool, PoolRole
 from ...domain.serving import ApiKey, Application, Backend, Door, Route, RouteLoad, Table
 from ...errors import DataPlaneError
 from ..core import SYSTEM, Core
+from .replicas import ingresses
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +82,15 @@ def route_of(
     application: Application,
     replicas: Iterable[tuple[Job, Attempt | None]],
     addresses: Mapping[str, str],
+    listening: Mapping[str, tuple[tuple[str, int], ...]],
     *,
     spill: bool,
 ) -> Route:
     """Where its requests go: owned replicas first, then rented ones by price.
 
-    `addresses` are those of the pools' dashboards: the proxies of their Serve are on the same hosts. Replicas that are
-    to stop take no new request, nor do rented ones while nothing spills.
+    `addresses` are those of the pools' dashboards: the proxies of their Serve are on the same hosts. `listening` says
+    where replicas listen themselves, by pool. Replicas that are to stop take no new request, nor do rented ones while
+    nothing spills.
     """
     terms = application.terms
     here: dict[str, list[tuple[Job, Attempt]]] = defaultdict(list)
@@ -95,7 +99,10 @@ def route_of(
         ran = attempt is not None and attempt.started_at is not None and job.status in _MAY_ANSWER
         if attempt is not None and ran and attempt.pool in addresses:
             here[attempt.pool].append((job, attempt))
-    backends = [_backend(core, application, pool, addresses[pool], there, spill=spill) for pool, there in here.items()]
+    backends = [
+        _backend(application, core.pools[name].pool, addresses[name], listening.get(name, ()), there, spill=spill)
+        for name, there in here.items()
+    ]
     backends.sort(key=lambda b: (core.pools[b.pool].pool.role is PoolRole.BURST, _price(core, here[b.pool]), b.pool))
     return Route(
         application=application.name,
@@ -109,19 +116,32 @@ def route_of(
 
 
 def _backend(
-    core: Core, application: Application, name: str, address: str, there: Sequence[tuple[Job, Attempt]], *, spill: bool
+    application: Application,
+    pool: Pool,
+    address: str,
+    listening: tuple[tuple[str, int], ...],
+    there: Sequence[tuple[Job, Attempt]],
+    *,
+    spill: bool,
 ) -> Backend:
-    pool = core.pools[name].pool
     staying = [job for job, attempt in there if job.target is JobTarget.RUN and attempt.stop_sent_at is None]
     is_open = staying and (spill or pool.role is PoolRole.BASELINE)
     return Backend(
-        pool=name,
+        pool=pool.name,
         host=urlsplit(address).hostname or "",
         port=pool.serve_port,
         region=pool.region,
-        limit=max(1, len(staying) or len(there)) * application.terms.ongoing,
+        limit=_limit(application, max(1, len(staying) or len(there)), len(listening)),
         door=Door.OPEN if is_open else Door.DRAIN,
+        replicas=listening,
     )
+
+
+def _limit(application: Application, replicas: int, listening: int) -> int:
+    """Requests at once for so many replicas. Where fewer listen than there should, those get no more for it."""
+    most = replicas * application.terms.ongoing
+    share = listening / (replicas * ingresses(application)) if listening else 1.0
+    return math.ceil(most * min(1.0, share))
 
 
 def _price(core: Core, there: Sequence[tuple[Job, Attempt]]) -> float:

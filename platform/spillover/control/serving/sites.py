@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from ...domain.job import Attempt, Job, SubmitRequest
 from ...domain.pool import Observation
-from ...domain.serving import Application
-from ...errors import PoolRefused
+from ...domain.serving import Application, SiteDetails
+from ...errors import PoolRefused, PoolUnreachable
 from ...ports import ClusterJob, ClusterVersion
 from ..core import Core, PoolRuntime
 from ..sending import PackageSender
@@ -28,14 +29,6 @@ Drained = Callable[[str, str], bool]
 """Whether no request of an application is at a pool any more, and no new one goes there."""
 
 
-@dataclass(frozen=True)
-class Look:
-    """What Serve on a pool said when it was last asked."""
-
-    at: float = 0.0
-    applications: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False)
-
-
 class PoolServe:
     """Serve on one pool, in the shape in which attempts meet a cluster.
 
@@ -50,7 +43,9 @@ class PoolServe:
         self._one_at_a_time = asyncio.Lock()
         self._told: dict[str, tuple[int, int]] | None = None  # replicas and generation of each application
         self._leaving: set[str] = set()
-        self.look = Look()
+        self._asked_at: float | None = None
+        self._new = True
+        self.said = SiteDetails()
 
     async def version(self) -> ClusterVersion:
         """Who answers there."""
@@ -79,7 +74,7 @@ class PoolServe:
             return None
         await self._ask()
         name = application_of(mine[1]) or ""
-        seen, wanted = self.look.applications.get(name), self._wanted(here)[name]
+        seen, wanted = self.said.applications.get(name), self._wanted(here)[name]
         application = next((a for a in await self._applications() if a.name == name), None)
         if mine[0].stop_sent_at is not None:
             there = max(_whole(seen, application), default=0) if seen else 0
@@ -89,11 +84,22 @@ class PoolServe:
         if seen is None or told != (wanted, application.generation if application else 0):
             await self._tell()
             await self._ask()
-            seen = self.look.applications.get(name)
+            seen = self.said.applications.get(name)
         if seen is None:
             return ClusterJob("PENDING", message="Its replica comes up.")
         mates = [a.attempt_id for a, job in here if application_of(job) == name and a.stop_sent_at is None]
         return _status(seen, mates.index(attempt_id), application)
+
+    async def replicas(self, application: str) -> tuple[tuple[str, int], ...]:
+        """Where its replicas here listen themselves, as far as was heard; () if all goes through the pool's proxy.
+
+        Asks if that was never done: after a restart of ours, requests that go straight must not go around for a moment.
+        """
+        if self._new:
+            self._new = False
+            with suppress(PoolUnreachable, PoolRefused):
+                await self._ask()
+        return self.said.replicas.get(application, ())
 
     async def own(self, seen: Observation) -> Observation:
         """A look at the pool with our attempts as the owners of what their replicas hold."""
@@ -135,7 +141,7 @@ class PoolServe:
             assert site is not None  # noqa: S101  # only pools with one are given replicas
             await site.deploy(entries, pool.serve_host, pool.serve_port)
             self._told = {a.name: (wanted[a.name], a.generation) for a in applications}
-            self.look = Look()
+            self._asked_at, self.said = None, replace(self.said, applications={})
 
     async def _sent(self, application: Application) -> dict[str, Any]:
         env = application.config.get("runtime_env") or {}
@@ -144,8 +150,9 @@ class PoolServe:
 
     async def _ask(self) -> None:
         now = self._core.clock.now()
-        if now - self.look.at >= _LOOK_S and self._runtime.serve is not None:
-            self.look = Look(now, await self._runtime.serve.details())
+        old = self._asked_at is None or now - self._asked_at >= _LOOK_S
+        if old and self._runtime.serve is not None:
+            self.said, self._asked_at = await self._runtime.serve.details(), now
 
 
 def make_sites(core: Core, sender: PackageSender, gate: Gate) -> dict[str, PoolServe]:
