@@ -40,6 +40,7 @@ class Head:
     cpus: int = 2
     resources: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    more: Mapping[str, str] = field(default_factory=dict)  # of its environment
 
     def __post_init__(self) -> None:
         provider = {"root": str(self.root), "port_base": free_port_base(), "net": free_net()}
@@ -73,7 +74,7 @@ class Head:
             "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1",  # as in clusters/
             "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "3",
         }
-        environment = self.layout.environment("n1", self._ip, os.environ, frozenset()) | extra
+        environment = self.layout.environment("n1", self._ip, os.environ, frozenset()) | extra | dict(self.more)
         command = [
             *("ray", "start", "--head", f"--temp-dir={self.layout.temp_dir}", f"--node-ip-address={self._ip}"),
             *(f"--{option}={ports['SPILLOVER_' + port]}" for option, port in _OPTIONS.items()),

@@ -56,6 +56,9 @@ class Plain:
 
 @contextmanager
 def plain(root: Path, cpus: int = 2) -> Iterator[Plain]:
-    """A cluster that is ended at the end whatever happened."""
-    with head(root, cpus=cpus) as cluster:
+    """A cluster that is ended at the end whatever happened.
+
+    Its workers are no nicer than other processes: Ray's own default lets whoever sends the requests go first.
+    """
+    with head(root, cpus=cpus, more={"RAY_worker_niceness": "0"}) as cluster:
         yield Plain(cluster, free_port())
