@@ -248,10 +248,10 @@ def _spills(bench: Bench) -> list[tuple[float, float]]:
         place.deploy(work.applications)
         place.wait_running(work.names)
         bench.step("the pool is still to be raised")
-        zero = _spill(place, bench.folder())
+        zero = _spill(place, bench.folder() / "load")
         wait_for("the cloud to have no replica", lambda: place.replicas()[CLOUD] == 0, 120)
         bench.step("the pool is up")
-        _reactions.append((_spill(place, bench.folder()), zero))
+        _reactions.append((_spill(place, bench.folder() / "load"), zero))
     return _reactions
 
 
