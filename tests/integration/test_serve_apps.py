@@ -18,6 +18,9 @@ import pytest
 import yaml
 from cluster import Head, head
 from embedded import wait_for
+from server import http
+
+from spillover.adapters.serve_replicas import listening
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -35,7 +38,7 @@ def config(port: int) -> dict[str, Any]:
         application["runtime_env"]["working_dir"] = f"local://{JOBS}"
         application["deployments"][0]["ray_actor_options"]["num_cpus"] = 0.5
     chat["args"]["model"] = SMALL
-    digits["args"]["model"] |= {"width": 256, "layers": 2}
+    digits["args"]["model"] |= {"width": 4096, "layers": 2}  # for an image longer than the next one takes to come
     return {"http_options": {"host": "127.0.0.1", "port": port}, "applications": applications}
 
 
@@ -56,8 +59,8 @@ def serve(cluster: Head, *words: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def address(module_root: Path) -> Iterator[str]:
-    """Where both applications answer."""
+def place(module_root: Path) -> Iterator[tuple[str, Head]]:
+    """Where both applications answer, and the cluster."""
     with head(module_root, cpus=2) as cluster:
         port = cluster.layout.ports()["SPILLOVER_MAX_WORKER_PORT"] + 1
         file = module_root / "serve.yaml"
@@ -67,7 +70,21 @@ def address(module_root: Path) -> Iterator[str]:
         wait_for("both applications", lambda: answers(f"{found}/chat/stats") and answers(f"{found}/digits/stats"), 200)
         kept = [yaml.safe_load(one) for one in serve(cluster, "config").split("\n---\n")]
         assert {one["runtime_env"]["spillover"]["baseline"] for one in kept} == {"1:2"}
-        yield found
+        yield found, cluster
+
+
+@pytest.fixture
+def address(place: tuple[str, Head]) -> str:
+    """Where both applications answer."""
+    return place[0]
+
+
+@pytest.fixture
+def digits(place: tuple[str, Head]) -> str:
+    """Where the classifier's replica listens itself: Ray's proxy hands requests on too slowly to fill a batch."""
+    details = http("GET", f"{place[1].address}/api/serve/applications/", place[1].token).json
+    ((host, port),) = listening(details)["digits"]
+    return f"http://{host}:{port}/digits"
 
 
 def answers(url: str) -> bool:
@@ -136,19 +153,19 @@ def test_mistakes_come_through_ray_s_proxy(client: openai.OpenAI) -> None:
         client.chat.completions.create(model="gpt-4", messages=PROMPT)
 
 
-def test_images_go_in_batches(address: str) -> None:
+def test_images_go_in_batches(digits: str) -> None:
     """Sixty at once are answered in fewer batches than images, each as if it were alone."""
     images = [[[(i * j + k) % 17 for k in range(8)] for j in range(8)] for i in range(6)]
 
     async def ask() -> tuple[list[Any], list[Any]]:
-        async with httpx2.AsyncClient(base_url=f"{address}/digits", timeout=60) as http:
-            alone = [(await http.post("/predict", json={"pixels": image})).json() for image in images]
-            answers = [http.post("/predict", json={"pixels": image}) for image in images * 10]
+        async with httpx2.AsyncClient(base_url=digits, timeout=60) as client:
+            alone = [(await client.post("/predict", json={"pixels": image})).json() for image in images]
+            answers = [client.post("/predict", json={"pixels": image}) for image in images * 10]
             return alone, [answer.json() for answer in await asyncio.gather(*answers)]
 
-    before = httpx2.get(f"{address}/digits/stats", timeout=10).json()
+    before = httpx2.get(f"{digits}/stats", timeout=10).json()
     alone, together = asyncio.run(ask())
-    after = httpx2.get(f"{address}/digits/stats", timeout=10).json()
+    after = httpx2.get(f"{digits}/stats", timeout=10).json()
     for one, expected in zip(together, alone * 10, strict=True):
         assert one["digit"] == expected["digit"]
         assert one["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-4)
